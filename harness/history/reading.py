@@ -1,0 +1,82 @@
+"""Reading a history, ours or anybody's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.history.event import Event, event_from_json
+from harness.history.trial import TrialLine, trial_from_json
+
+
+class HistoryError(ValueError):
+    """A history that cannot be read. The message names the file and the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A trial and its events, in the order of the file.
+
+    `torn` is true where the last line was cut off in the middle of a write and left out.
+    """
+
+    trial: TrialLine
+    events: tuple[Event, ...]
+    torn: bool = False
+    path: Path | None = None
+
+
+def read_history(path: Path) -> History:
+    """Read a history file.
+
+    A last line that is cut off is tolerated and reported in `torn`; any other malformed line
+    raises HistoryError.
+    """
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise HistoryError(f"{path}: {error.strerror or error}") from None
+    trial: TrialLine | None = None
+    events: list[Event] = []
+    torn = False
+    for number, line, last in _lines(text):
+        try:
+            row = _object(line)
+        except ValueError as error:
+            if last and trial is not None:
+                torn = True
+                break
+            raise HistoryError(f"{path}:{number}: {error}") from None
+        try:
+            if trial is None:
+                trial = trial_from_json(row)
+            else:
+                events.append(event_from_json(row))
+        except ValueError as error:
+            raise HistoryError(f"{path}:{number}: {error}") from None
+    if trial is None:
+        raise HistoryError(f"{path}: empty; a history starts with a trial line")
+    return History(trial, tuple(events), torn, path)
+
+
+def _lines(text: bytes) -> Iterator[tuple[int, bytes, bool]]:
+    """(number, line, is it an unfinished last one) for each line that is not blank."""
+    pieces = text.split(b"\n")
+    for number, line in enumerate(pieces, start=1):
+        if line.strip():
+            yield number, line, number == len(pieces)
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except UnicodeDecodeError:
+        raise ValueError("not UTF-8 text") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.msg} at column {error.colno}") from None
+    if not isinstance(row, dict):
+        raise ValueError(f"expected a JSON object, not {line[:40].decode(errors='replace')}")
+    return row
