@@ -73,7 +73,7 @@ def event_from_json(row: Mapping[str, Any], at: float | None = None) -> Event:
     if not isinstance(kind, str) or not kind:
         raise ValueError("an event needs a 'kind', a text")
     moment = row.get("at", at)
-    if not _is_number(moment):
+    if moment is None or not _is_number(moment):
         raise ValueError(f"{kind}: needs 'at', a number of seconds")
     known: dict[str, Any] = {}
     extra: dict[str, Any] = {}
@@ -84,7 +84,7 @@ def event_from_json(row: Mapping[str, Any], at: float | None = None) -> Event:
             extra[name] = value
         elif value is not None:
             known[name] = _checked(kind, name, value)
-    return Event(at=float(moment), kind=kind, extra=extra, **known)  # type: ignore[arg-type]
+    return Event(at=float(moment), kind=kind, extra=extra, **known)
 
 
 def _checked(kind: str, name: str, value: Any) -> Any:

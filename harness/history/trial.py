@@ -124,9 +124,7 @@ def _fault(row: Any) -> FaultLine:
     return FaultLine(row["fault"], str(row.get("type", "")), None if at is None else float(at))
 
 
-def _seconds(
-    row: Mapping[str, Any], where: str, name: str, default: float | None = None
-) -> float:
+def _seconds(row: Mapping[str, Any], where: str, name: str, default: float | None = None) -> float:
     value = row.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
         raise ValueError(f"{where}: needs '{name}', a number of seconds, not {value!r}")

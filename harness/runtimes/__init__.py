@@ -1,0 +1,1 @@
+"""Where a trial happens: implementations of the Cluster interface."""

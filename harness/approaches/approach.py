@@ -1,0 +1,37 @@
+"""What every approach is: parameters, the port that it speaks to, and one coroutine."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, NamedTuple
+
+from harness.worker.worker import PortT, Worker
+
+
+class Grant(NamedTuple):
+    """What a coordinator gave: how to name it there, and its fencing token if it has one."""
+
+    handle: str
+    fence: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approach(ABC, Generic[PortT]):
+    """An algorithm by which instances agree. Its fields are its parameters, times in seconds.
+
+    `coordinator` names the system that it speaks to, through a port of the type `PortT`; None for
+    none. `fenced` says whether its leases carry a fencing token.
+    """
+
+    coordinator: ClassVar[str | None] = None
+    fenced: ClassVar[bool] = False
+
+    @abstractmethod
+    async def run(self, worker: Worker[PortT]) -> None:
+        """Run what is due until the worker is asked to stop; then finish and give up leases."""
+
+    def connection(self) -> Mapping[str, Any]:
+        """Parameters for the connection to the coordinator, beyond the ones that all share."""
+        return {}

@@ -1,0 +1,101 @@
+"""Leader: one long-lived lease; only its holder runs what is due."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Literal
+
+from harness.approaches.approach import Approach, Grant
+from harness.coordinators.errors import CoordinatorError
+from harness.worker.schedule import Due, due_between
+from harness.worker.worker import Lease, OnLost, PortT, Worker
+
+
+@dataclass(eq=False)
+class Term:
+    """An instance's time in office: its lease while it leads, its last run of each job."""
+
+    lease: Lease | None = None
+    ran: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leader(Approach[PortT]):
+    """The loop that leader approaches share.
+
+    `catch_up` is what a new leader does about due times that nobody ran: `none`, run the `latest`
+    of each job, or run `all` of them. `on_lost` is what a run does when leadership is lost.
+    """
+
+    catch_up: Literal["none", "latest", "all"] = "none"
+    on_lost: OnLost = "finish"
+
+    async def run(self, worker: Worker[PortT]) -> None:
+        """Stand for election all along; while elected, run what is due."""
+        term = Term()
+        async with asyncio.TaskGroup() as tasks:
+            async with asyncio.TaskGroup() as runs:
+                campaign = tasks.create_task(self._campaign(worker, term, runs))
+                async for due in worker.due_runs():
+                    if term.lease is not None and due.at > term.ran.get(due.job, -1.0):
+                        runs.create_task(self._fire(worker, due, term))
+            campaign.cancel()
+        if term.lease is not None:
+            worker.released(term.lease)
+        await self.resign(worker)
+
+    @abstractmethod
+    async def elect(self, worker: Worker[PortT]) -> Grant:
+        """Wait to be elected, for as long as it takes."""
+
+    @abstractmethod
+    async def serve(self, worker: Worker[PortT], lease: Lease) -> None:
+        """Hold on to leadership; return when it is over, or can no longer be known."""
+
+    @abstractmethod
+    async def resign(self, worker: Worker[PortT]) -> None:
+        """Withdraw, elected or not."""
+
+    @abstractmethod
+    async def last_run(self, worker: Worker[PortT], job: str) -> float | None:
+        """The due time that a leader noted last for the job."""
+
+    @abstractmethod
+    async def note_run(self, worker: Worker[PortT], due: Due) -> None:
+        """Note for the leaders to come that this due time is being run."""
+
+    async def _campaign(self, worker: Worker[PortT], term: Term, runs: asyncio.TaskGroup) -> None:
+        while True:
+            lease = worker.lease("leader")
+            worker.requested(lease)
+            grant = await self.elect(worker)
+            worker.granted(lease, grant.handle, grant.fence)
+            term.lease = lease
+            if self.catch_up != "none":
+                for due in await self._gap(worker):
+                    runs.create_task(self._fire(worker, due, term))
+            await self.serve(worker, lease)
+            term.lease = None
+            worker.lost(lease)
+
+    async def _fire(self, worker: Worker[PortT], due: Due, term: Term) -> None:
+        term.ran[due.job] = max(due.at, term.ran.get(due.job, due.at))
+        lease = term.lease
+        if self.catch_up != "none":
+            with suppress(CoordinatorError):
+                await self.note_run(worker, due)
+        await worker.execute(due, lease, self.on_lost)
+
+    async def _gap(self, worker: Worker[PortT]) -> list[Due]:
+        """The due times since the last noted run of each job, as far as we are to catch up."""
+        gap: list[Due] = []
+        for job in worker.jobs.values():
+            with suppress(CoordinatorError):
+                last = await self.last_run(worker, job.name)
+                if last is not None:
+                    missing = due_between(job, last, worker.clock.own())
+                    gap += missing if self.catch_up == "all" else missing[-1:]
+        return gap

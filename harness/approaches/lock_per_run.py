@@ -1,0 +1,81 @@
+"""Lock per run: every instance's timer fires, each tries the lock, losers skip."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.approaches.approach import Approach, Grant
+from harness.coordinators.errors import CoordinatorError, Indeterminate, Unavailable
+from harness.worker.schedule import Due
+from harness.worker.worker import Lease, OnLost, PortT, Worker
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockPerRun(Approach[PortT]):
+    """The loop that lock approaches share.
+
+    `key: job` locks the job and releases at the end of the run: no two runs of a job at once, but
+    an instance whose clock is late by more than the run's length finds the lock free and runs
+    the due time again. `key: run` locks (job, due time) and leaves it locked, so that nobody runs
+    that due time again; two due times of a job may then run at once.
+
+    `on_lost` is what a run does when its lock is known to be lost.
+    """
+
+    key: Literal["job", "run"] = "job"
+    on_lost: OnLost = "finish"
+
+    async def run(self, worker: Worker[PortT]) -> None:
+        """Try the lock of all that is due."""
+        async with asyncio.TaskGroup() as attempts:
+            async for due in worker.due_runs():
+                attempts.create_task(self._attempt(worker, due))
+
+    @abstractmethod
+    async def acquire(self, worker: Worker[PortT], lease: Lease) -> Grant | None:
+        """Try once; None where somebody else holds it."""
+
+    @abstractmethod
+    async def release(self, worker: Worker[PortT], lease: Lease) -> bool:
+        """Give it up. False where it turns out to have been lost before."""
+
+    async def keep(self, worker: Worker[PortT], lease: Lease) -> None:
+        """What goes on beside the run while the lock is held: renewing it, watching over it."""
+
+    async def undo(self, worker: Worker[PortT], lease: Lease) -> None:
+        """Clean up after an attempt of which nobody knows whether it took the lock."""
+
+    async def _attempt(self, worker: Worker[PortT], due: Due) -> None:
+        lease = worker.lease(due.job if self.key == "job" else f"{due.job}@{due.at:g}", due=due)
+        worker.requested(lease)
+        try:
+            grant = await self.acquire(worker, lease)
+        except Unavailable:
+            grant = None
+        except Indeterminate:
+            worker.denied(lease)
+            await self.undo(worker, lease)
+            return
+        if grant is None:
+            worker.denied(lease)
+            return
+        worker.granted(lease, grant.handle, grant.fence)
+        keeping = asyncio.create_task(self.keep(worker, lease))
+        try:
+            await worker.execute(due, lease, self.on_lost)
+        finally:
+            keeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await keeping
+        if self.key == "job":
+            await self._give_up(worker, lease)
+
+    async def _give_up(self, worker: Worker[PortT], lease: Lease) -> None:
+        worker.released(lease)
+        with suppress(CoordinatorError):
+            if not await self.release(worker, lease):
+                worker.lost(lease)

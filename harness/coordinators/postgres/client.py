@@ -1,0 +1,222 @@
+"""The Postgres port over psycopg."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from hashlib import blake2b
+
+from harness.coordinators.calls import CallLog, reported
+from harness.coordinators.errors import Indeterminate, Unavailable
+from harness.coordinators.postgres.connection import Broken, Connection, Ended
+from harness.coordinators.postgres.port import AdvisoryLock, Claim
+
+LOCK = "SELECT pg_try_advisory_lock(%s)"
+
+UNLOCK = "SELECT pg_advisory_unlock(%s)"
+
+ENQUEUE = "INSERT INTO queue (job, due) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+
+CLAIM = """
+BEGIN;
+SELECT job, due FROM queue WHERE NOT done ORDER BY due, job FOR UPDATE SKIP LOCKED LIMIT 1
+"""
+
+COMPLETE = "UPDATE queue SET done = true WHERE job = %s AND due = %s"
+
+
+async def connect(
+    url: str, namespace: str, request_timeout: float, calls: CallLog
+) -> PostgresClient:
+    """A client whose session is open within `request_timeout` seconds; raises Unavailable.
+
+    Its tables are those of the schema `namespace`, and its locks are of no other namespace.
+    """
+    client = PostgresClient(url, namespace, request_timeout, calls)
+    await client.open()
+    return client
+
+
+class PostgresClient:
+    """One worker's connections to Postgres: its session, and one for each claim that it holds.
+
+    Statements on the session wait for each other. A connection that broke or did not answer in
+    time is closed, and the next operation opens another: locks and claims went with the first.
+    """
+
+    def __init__(self, url: str, namespace: str, request_timeout: float, calls: CallLog) -> None:
+        self._url = url
+        self._namespace = namespace
+        self._request_timeout = request_timeout
+        self._calls = calls
+        self._session: Connection | None = None
+        self._turn = asyncio.Lock()
+        self._idle: list[Connection] = []
+        self._claims: dict[Claim, Connection] = {}
+        self._closed = False
+
+    async def open(self) -> None:
+        """Open the session; not counted, as it is no operation."""
+        async with self._open_session(self._deadline()):
+            pass
+
+    async def try_advisory_lock(self, name: str) -> AdvisoryLock | None:
+        """pg_try_advisory_lock on the worker's session; None where another session holds it."""
+        deadline = self._deadline()
+        with reported(self._calls, "try_advisory_lock"):
+            async with self._open_session(deadline) as session:
+                cursor = await session.execute(LOCK, [self._lock_key(name)], deadline)
+                row = await cursor.fetchone()
+                return AdvisoryLock(name, session.pid) if row and row[0] else None
+
+    async def advisory_unlock(self, lock: AdvisoryLock) -> bool:
+        """pg_advisory_unlock. False where that session has ended, and the lock with it."""
+        deadline = self._deadline()
+        with reported(self._calls, "advisory_unlock"):
+            async with self._session_turn(deadline) as session:
+                if session is None or session.pid != lock.session:
+                    return False
+                try:
+                    cursor = await session.execute(UNLOCK, [self._lock_key(lock.name)], deadline)
+                except (Ended, Broken):
+                    return False
+                row = await cursor.fetchone()
+                return bool(row and row[0])
+
+    async def enqueue(self, job: str, due: float) -> bool:
+        """Insert the run, unique by (job, due). False where it was there already."""
+        deadline = self._deadline()
+        with reported(self._calls, "enqueue"):
+            async with self._open_session(deadline) as session:
+                cursor = await session.execute(ENQUEUE, [job, due], deadline)
+                return cursor.rowcount == 1
+
+    async def claim(self) -> Claim | None:
+        """Lock the oldest open run that nobody has locked (FOR UPDATE SKIP LOCKED).
+
+        The transaction stays open, on a connection of its own, until `complete` or `give_back`.
+        """
+        deadline = self._deadline()
+        with reported(self._calls, "claim"):
+            connection = await self._take_idle(deadline)
+            async with self._closed_on_error(connection):
+                cursor = await connection.execute(CLAIM, None, deadline)
+                cursor.nextset()
+                row = await cursor.fetchone()
+                if row is None:
+                    await connection.execute("ROLLBACK", None, deadline)
+                    await self._put_back(connection)
+                    return None
+                claim = Claim(row[0], row[1], connection.pid)
+                self._claims[claim] = connection
+                return claim
+
+    async def complete(self, claim: Claim) -> bool:
+        """Mark the claimed run as done and commit. False where its session has ended before."""
+        deadline = self._deadline()
+        with reported(self._calls, "complete"):
+            async with self._last_use(claim) as connection:
+                if connection is None:
+                    return False
+                try:
+                    await connection.execute(COMPLETE, [claim.job, claim.due], deadline)
+                except (Ended, Broken):
+                    return False
+                except Indeterminate as error:
+                    # Nobody will ever commit it.
+                    raise Unavailable(f"not committed: {error}") from error
+                try:
+                    await connection.execute("COMMIT", None, deadline)
+                except Ended:
+                    return False
+                return True
+
+    async def give_back(self, claim: Claim) -> None:
+        """Roll back: the run is open for others again."""
+        deadline = self._deadline()
+        with reported(self._calls, "give_back"):
+            async with self._last_use(claim) as connection:
+                if connection is not None:
+                    with suppress(Ended, Broken):
+                        await connection.execute("ROLLBACK", None, deadline)
+
+    async def close(self) -> None:
+        """Close every connection at once; what they held ends with them."""
+        self._closed = True
+        connections = [*self._idle, *self._claims.values()]
+        if self._session is not None:
+            connections.append(self._session)
+        self._idle.clear()
+        self._claims.clear()
+        for connection in connections:
+            await connection.close()
+
+    def _deadline(self) -> float:
+        return asyncio.get_running_loop().time() + self._request_timeout
+
+    def _lock_key(self, name: str) -> int:
+        digest = blake2b(f"{self._namespace}/{name}".encode(), digest_size=8).digest()
+        return int.from_bytes(digest, "big", signed=True)
+
+    async def _open_connection(self, deadline: float) -> Connection:
+        if self._closed:
+            raise Unavailable("the client is closed")
+        return await Connection.open(self._url, self._namespace, deadline)
+
+    @asynccontextmanager
+    async def _session_turn(self, deadline: float) -> AsyncIterator[Connection | None]:
+        """The session for oneself; None where it has ended."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._turn.acquire()
+        except TimeoutError as error:
+            raise Unavailable("the session was busy all the time") from error
+        try:
+            if self._session is not None and not self._session.is_open():
+                await self._session.close()
+                self._session = None
+            yield self._session
+        finally:
+            self._turn.release()
+
+    @asynccontextmanager
+    async def _open_session(self, deadline: float) -> AsyncIterator[Connection]:
+        """The session for oneself, a new one where it has ended."""
+        async with self._session_turn(deadline) as session:
+            if session is None:
+                session = self._session = await self._open_connection(deadline)
+            yield session
+
+    async def _take_idle(self, deadline: float) -> Connection:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_open():
+                return connection
+            await connection.close()
+        return await self._open_connection(deadline)
+
+    async def _put_back(self, connection: Connection) -> None:
+        if connection.is_open() and not self._closed:
+            self._idle.append(connection)
+        else:
+            await connection.close()
+
+    @asynccontextmanager
+    async def _closed_on_error(self, connection: Connection) -> AsyncIterator[None]:
+        try:
+            yield
+        except BaseException:
+            await connection.close()
+            raise
+
+    @asynccontextmanager
+    async def _last_use(self, claim: Claim) -> AsyncIterator[Connection | None]:
+        """The connection that holds the claim, idle afterwards; None where it is gone."""
+        connection = self._claims.pop(claim, None)
+        if connection is None:
+            yield None
+            return
+        async with self._closed_on_error(connection):
+            yield connection
+        await self._put_back(connection)

@@ -1,0 +1,57 @@
+"""What approaches may ask of Postgres."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class AdvisoryLock:
+    """A session-level advisory lock that this worker holds. `session` is the backend's pid."""
+
+    name: str
+    session: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A queued run that this worker claimed: a row locked by an open transaction of `session`."""
+
+    job: str
+    due: float
+    session: int
+
+
+class PostgresPort(Protocol):
+    """One worker's connections to Postgres, in the trial's own schema.
+
+    Every operation raises Unavailable (not done) or Indeterminate (may have been done). A
+    connection on which an operation became indeterminate is closed; what it held ends with it, as
+    soon as the server notices.
+    """
+
+    async def try_advisory_lock(self, name: str) -> AdvisoryLock | None:
+        """pg_try_advisory_lock on the worker's session; None where another session holds it."""
+        ...
+
+    async def advisory_unlock(self, lock: AdvisoryLock) -> bool:
+        """pg_advisory_unlock. False where that session has ended, and the lock with it."""
+        ...
+
+    async def enqueue(self, job: str, due: float) -> bool:
+        """Insert the run, unique by (job, due). False where it was there already."""
+        ...
+
+    async def claim(self) -> Claim | None:
+        """Lock the oldest open run that nobody has locked (FOR UPDATE SKIP LOCKED).
+
+        The transaction stays open, on a connection of its own, until `complete` or `give_back`.
+        """
+        ...
+
+    async def complete(self, claim: Claim) -> bool:
+        """Mark the claimed run as done and commit. False where its session has ended before."""
+        ...
+
+    async def give_back(self, claim: Claim) -> None:
+        """Roll back: the run is open for others again."""
+        ...

@@ -1,0 +1,58 @@
+"""Where the coordinators on this machine are, and what to do about those that are not."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from harness.coordinators.found import Found
+from harness.coordinators.machine import Machine
+from harness.coordinators.postgres.source import find_postgres
+from harness.coordinators.redis.source import find_redis
+from harness.coordinators.server import Server, ServerError
+from harness.coordinators.zookeeper.source import find_zookeeper
+
+FINDERS: Mapping[str, Callable[[Machine], Found]] = {
+    "redis": find_redis,
+    "zookeeper": find_zookeeper,
+    "postgres": find_postgres,
+}
+
+VARIABLES: Mapping[str, str] = {
+    "redis": "HARNESS_REDIS_URL",
+    "zookeeper": "HARNESS_ZOOKEEPER_HOSTS",
+    "postgres": "HARNESS_POSTGRES_DSN",
+}
+
+
+def locate(environ: Mapping[str, str]) -> list[Found]:
+    """Look for every coordinator: an address in the environment, programs, Python packages."""
+    machine = Machine(environ)
+    return [find(machine, name) for name in FINDERS]
+
+
+def find(machine: Machine, name: str) -> Found:
+    """Look for one coordinator; where it is not there, say what would get it."""
+    found = FINDERS[name](machine)
+    return found if found.source else replace(found, remedy=remedy(machine, found))
+
+
+def server_for(found: Found) -> Server:
+    """The server that was found, not started yet. Raises ServerError with the remedy."""
+    if found.make is None:
+        raise ServerError(f"{found.name} is not on this machine; to get it: {found.remedy}")
+    return found.make()
+
+
+def remedy(machine: Machine, found: Found) -> str:
+    """The one command that would get what this coordinator lacks."""
+    wheels = [part.wheel for part in found.lacks]
+    if machine.has_apt and (machine.is_root or not all(wheels)):
+        packages = " ".join(name for part in found.lacks for name in part.apt or part.unpacked)
+        sudo = "" if machine.is_root else "sudo "
+        return f"{sudo}apt-get install --no-install-recommends {packages}"
+    if all(wheels):
+        return shlex.join([sys.executable, "-m", "pip", "install", *wheels])
+    return f"set {VARIABLES[found.name]} to the address of one that runs elsewhere"

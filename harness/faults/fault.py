@@ -1,0 +1,65 @@
+"""What every fault is: whom it hits, when, and how it is made and undone."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import ClassVar
+
+from pydantic import ConfigDict, model_validator
+from pydantic.dataclasses import dataclass
+
+from harness.faults.cluster import Cluster, Landed
+from harness.scenario.duration import PositiveSeconds, Seconds
+from harness.scenario.target import Target
+
+STRICT = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Fault(ABC):
+    """A disturbance: `at` a moment, or `every` so often, each time moved by up to `jitter`."""
+
+    # Whether the trial's end must undo it, for its workers to be able to finish.
+    undone_at_end: ClassVar[bool] = True
+    # Whether it acts on what is between a worker and a coordinator.
+    needs_coordinator: ClassVar[bool] = False
+
+    target: Target
+    at: Seconds | None = None
+    every: PositiveSeconds | None = None
+    jitter: Seconds = 0.0
+
+    @model_validator(mode="after")
+    def _has_a_time(self) -> Fault:
+        if self.at is None and self.every is None:
+            raise ValueError("give a time: 'at', or 'every'")
+        return self
+
+    @property
+    @abstractmethod
+    def lasts(self) -> float | None:
+        """How long until it is undone, in seconds; None for never."""
+
+    @abstractmethod
+    async def apply(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
+        """Make it, and see that it took effect; raises NotLanded."""
+
+    async def undo(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
+        """End it, and see that it ended; raises NotLanded."""
+        raise NotImplementedError(f"{type(self).__name__} has no end")
+
+    def times(self, duration: float) -> list[float]:
+        """When it is planned, jitter aside. A repeated fault has room to be recovered from."""
+        if self.every is None:
+            return [] if self.at is None else [self.at]
+        first = self.every if self.at is None else self.at
+        count = int((duration - self.every - first) / self.every + 1e-9) + 1
+        return [round(first + index * self.every, 6) for index in range(count)]
+
+
+async def each(operation: Callable[[str], Awaitable[Landed]], targets: Iterable[str]) -> Landed:
+    """Do it to all targets at once; the first moment counts."""
+    landed: list[Landed] = await asyncio.gather(*(operation(target) for target in targets))
+    return min(landed, key=lambda one: one.at)

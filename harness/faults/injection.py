@@ -1,0 +1,83 @@
+"""Taking a planned fault through its life: apply, verify, hold, undo, verify."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from harness.faults.cluster import Cluster, Landed, NotLanded, TargetGone
+from harness.faults.plan import PlannedFault
+from harness.faults.targets import Targets
+from harness.history.event import Event
+
+
+async def inject_all(plan: Sequence[PlannedFault], cluster: Cluster, seed: int) -> None:
+    """Inject every fault at its time, until cancelled; then undo what the end needs undone."""
+    targets = Targets(cluster, seed)
+    async with asyncio.TaskGroup() as faults:
+        for planned in plan:
+            faults.create_task(_inject(planned, cluster, targets))
+
+
+async def _inject(planned: PlannedFault, cluster: Cluster, targets: Targets) -> None:
+    await asyncio.sleep(planned.at - cluster.now())
+    try:
+        while not await _hit(planned, cluster, targets):
+            pass
+    except NotLanded as error:
+        cluster.record(
+            Event(
+                at=cluster.now(),
+                kind="fault.failed",
+                fault=planned.id,
+                type=planned.type,
+                error=str(error),
+            )
+        )
+
+
+async def _hit(planned: PlannedFault, cluster: Cluster, targets: Targets) -> bool:
+    """Choose a target and take the fault through its life; False where the target slipped away."""
+    async with targets.chosen(planned) as victims:
+        try:
+            landed = await planned.fault.apply(cluster, victims)
+        except TargetGone:
+            return False
+        _record("fault.injected", planned, cluster, victims, landed)
+        await _hold_and_undo(planned, cluster, victims, landed)
+        return True
+
+
+async def _hold_and_undo(
+    planned: PlannedFault, cluster: Cluster, victims: Sequence[str], landed: Landed
+) -> None:
+    fault = planned.fault
+    if fault.lasts is None:
+        return
+    try:
+        await asyncio.sleep(landed.at + fault.lasts - cluster.now())
+    except asyncio.CancelledError:
+        if fault.undone_at_end:
+            await _undo(planned, cluster, victims)
+        raise
+    await _undo(planned, cluster, victims)
+
+
+async def _undo(planned: PlannedFault, cluster: Cluster, victims: Sequence[str]) -> None:
+    undone = await planned.fault.undo(cluster, victims)
+    _record("fault.healed", planned, cluster, victims, undone)
+
+
+def _record(
+    kind: str, planned: PlannedFault, cluster: Cluster, victims: Sequence[str], landed: Landed
+) -> None:
+    cluster.record(
+        Event(
+            at=landed.at,
+            kind=kind,
+            fault=planned.id,
+            type=planned.type,
+            mechanism=landed.mechanism,
+            targets=tuple(victims),
+        )
+    )

@@ -1,0 +1,87 @@
+"""Who runs what and holds what right now, as far as the events of the trial tell."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.history.event import Event
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLease:
+    """A lease that was granted and is not known to have ended."""
+
+    worker: str
+    lease: str
+    resource: str
+    job: str | None
+    handle: str | None
+
+
+class Observation:
+    """The trial as seen so far. Fed with every event, in the order in which they are learnt."""
+
+    def __init__(self) -> None:
+        self._up: dict[str, bool] = {}
+        self._runs: dict[str, str] = {}
+        self._leases: dict[str, HeldLease] = {}
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def up(self) -> list[str]:
+        """The workers that are ready and have not exited."""
+        return sorted(worker for worker, up in self._up.items() if up)
+
+    def running(self) -> list[str]:
+        """The workers that are in a run."""
+        return sorted(set(self._runs.values()))
+
+    def holders(self) -> list[str]:
+        """The workers that hold a lease."""
+        return sorted({lease.worker for lease in self._leases.values()})
+
+    def leaders(self) -> list[str]:
+        """The workers that hold a lease which covers all jobs."""
+        return sorted({lease.worker for lease in self._leases.values() if lease.job is None})
+
+    def leases(self, worker: str) -> list[HeldLease]:
+        """The leases that a worker holds, in the order in which they were granted."""
+        return [lease for lease in self._leases.values() if lease.worker == worker]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until an event makes the condition true."""
+        while not condition():
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiter)
+            await waiter
+
+    def record(self, event: Event) -> None:
+        """Take note of an event."""
+        match event.kind:
+            case "worker.ready":
+                self._up[event.worker or ""] = True
+            case "worker.exited":
+                self._forget_worker(event.worker or "")
+            case "run.started":
+                self._runs[event.run or ""] = event.worker or ""
+            case "run.finished" | "run.failed":
+                self._runs.pop(event.run or "", None)
+            case "lease.granted":
+                handle = event.extra.get("handle")
+                self._leases[event.lease or ""] = HeldLease(
+                    event.worker or "", event.lease or "", event.resource or "", event.job, handle
+                )
+            case "lease.released" | "lease.lost":
+                self._leases.pop(event.lease or "", None)
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _forget_worker(self, worker: str) -> None:
+        self._up[worker] = False
+        self._runs = {run: owner for run, owner in self._runs.items() if owner != worker}
+        self._leases = {
+            name: lease for name, lease in self._leases.items() if lease.worker != worker
+        }

@@ -1,0 +1,81 @@
+"""What a report is made from: many trials of one scenario, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.verdict.model import Result, Verdict
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The approaches of one scenario, judged.
+
+    `results` are in the scenario's order, skipped approaches included. `verdicts` holds the single
+    trials by approach; the charts are drawn from them. `about` says how it was run, `notes` what
+    the reader must be warned of; both are shown as they are, in the order given.
+    """
+
+    scenario: str
+    description: str
+    runtime: str
+    seed: int
+    results: tuple[Result, ...]
+    verdicts: Mapping[str, Sequence[Verdict]]
+    about: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def measured(self) -> tuple[Result, ...]:
+        """The results that hold figures: neither skipped nor without a valid trial."""
+        return tuple(result for result in self.results if unmeasured(result) is None)
+
+    def valid_verdicts(self, approach: str) -> tuple[Verdict, ...]:
+        """The trials of an approach that count."""
+        return tuple(verdict for verdict in self.verdicts.get(approach, ()) if verdict.valid)
+
+
+def unmeasured(result: Result) -> str | None:
+    """Why there are no figures for this approach, in words; None where there are some."""
+    if result.skipped is not None:
+        return f"skipped: {result.skipped}"
+    if result.trials <= result.invalid_trials:
+        reasons = "; ".join(dict.fromkeys(result.invalid))
+        return f"no valid trial: {reasons}" if reasons else "no valid trial"
+    return None
+
+
+def warnings(comparison: Comparison) -> list[str]:
+    """Everything that limits what the figures may be believed for, one line each."""
+    lines = list(comparison.notes)
+    for result in comparison.measured:
+        if result.invalid_trials:
+            reasons = "; ".join(dict.fromkeys(result.invalid))
+            count = f"{result.invalid_trials} of {result.trials} trials invalid"
+            lines.append(f"{result.approach}: {count}, left out: {reasons}")
+    if len(_mechanisms(comparison)) > 1:
+        lines.append("The faults were not made in the same way for all: compare with care.")
+    cut = sum(verdict.partial for trials in comparison.verdicts.values() for verdict in trials)
+    if cut:
+        lines.append(f"{cut} trial{'s were' if cut > 1 else ' was'} cut short, judged up to there.")
+    return lines
+
+
+def circumstances(comparison: Comparison) -> list[tuple[str, str]]:
+    """How it was run, (what, how) each: what `about` says, and how the faults were made."""
+    lines = list(comparison.about.items())
+    ways = _mechanisms(comparison)
+    for way, approaches in ways.items():
+        which = "" if len(ways) == 1 else f" ({', '.join(approaches)})"
+        lines.append((f"faults made by{which}", ", ".join(way)))
+    return lines
+
+
+def _mechanisms(comparison: Comparison) -> dict[tuple[str, ...], list[str]]:
+    """The approaches by the mechanisms of their faults; those that met none are left out."""
+    ways: dict[tuple[str, ...], list[str]] = {}
+    for result in comparison.measured:
+        if result.mechanisms:
+            ways.setdefault(result.mechanisms, []).append(result.approach)
+    return ways

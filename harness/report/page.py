@@ -1,0 +1,87 @@
+"""The comparison as one HTML page that needs nothing but itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from harness.report import phrases
+from harness.report.charts.latency import draw_latencies
+from harness.report.charts.outcomes import draw_outcomes
+from harness.report.charts.scene import choose_trial, scene_of
+from harness.report.charts.timeline import draw_timeline
+from harness.report.columns import RUNS, TIMES, shown
+from harness.report.model import Comparison, circumstances, unmeasured, warnings
+from harness.report.palette import approach_colours, job_colours
+from harness.verdict.model import Verdict
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """One trial as the page shows it: its chart, and where its history lies."""
+
+    approach: str
+    caption: str
+    chart: str
+    link: str | None
+
+
+def page(comparison: Comparison, directory: Path) -> str:
+    """The text of index.html. Histories below `directory` are linked to."""
+    colours = approach_colours(comparison.results)
+    valid = {r.approach: comparison.valid_verdicts(r.approach) for r in comparison.measured}
+    jobs = job_colours(
+        job.name for trials in valid.values() for verdict in trials for job in verdict.trial.jobs
+    )
+    environment = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["clean"] = phrases.clean
+    return environment.get_template("page.html.j2").render(
+        comparison=comparison,
+        style=(_HERE / "page.css").read_text("utf-8"),
+        colours=colours,
+        sentence=phrases.sentence,
+        unmeasured=unmeasured,
+        tables=[shown(columns, comparison.measured) for columns in (RUNS, TIMES)],
+        outcomes=draw_outcomes(comparison.measured, colours),
+        latencies=draw_latencies(comparison.measured, valid, colours),
+        timelines=_timelines(comparison, jobs, directory),
+        jobs=jobs,
+        remarks=warnings(comparison),
+        circumstances=circumstances(comparison),
+    )
+
+
+def _timelines(comparison: Comparison, jobs: dict[str, str], directory: Path) -> list[Timeline]:
+    timelines = []
+    for place, result in enumerate(comparison.measured):
+        verdict = choose_trial(comparison.valid_verdicts(result.approach))
+        if verdict is None:
+            continue
+        scene = scene_of(verdict)
+        stretch = f"{scene.start:.0f} to {scene.end:.0f} s of {verdict.end:.0f} s"
+        caption = f"seed {verdict.trial.seed}, {stretch}"
+        if scene.hidden:
+            caption += f"; {scene.hidden} of {scene.hidden + len(scene.workers)} workers left out"
+        chart = draw_timeline(scene, f"timeline-{place}", jobs)
+        timelines.append(Timeline(result.approach, caption, chart, _link(verdict, directory)))
+    return timelines
+
+
+def _link(verdict: Verdict, directory: Path) -> str | None:
+    """The history's address relative to the page; None where it lies elsewhere."""
+    if verdict.path is None:
+        return None
+    path, base = verdict.path.resolve(), directory.resolve()
+    # The dot keeps a colon in a file's name from being read as a scheme.
+    return f"./{quote(path.relative_to(base).as_posix())}" if path.is_relative_to(base) else None

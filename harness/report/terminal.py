@@ -1,0 +1,117 @@
+"""The comparison on a terminal: two tables that fit its width, and what to be warned of."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness.report.columns import RUNS, TIMES, Column, shown
+from harness.report.model import Comparison, unmeasured, warnings
+from harness.report.phrases import clean
+from harness.verdict.model import Result
+
+_ALARM = "bold red"
+_GAP = 2
+_NAME = 30
+_NARROWEST = 12
+
+Cell = Callable[[Column, Result], str]
+
+
+def print_table(comparison: Comparison, console: Console) -> None:
+    """Print the comparison. Colour only repeats what the figures say."""
+    title = Text(clean(comparison.scenario), style="bold")
+    title.append(f"  {clean(comparison.runtime)}, seed {comparison.seed}", style="not bold dim")
+    console.print(title)
+    if comparison.description:
+        console.print(Text(clean(comparison.description)))
+    console.print()
+    if not comparison.results:
+        console.print("No approach was run.")
+    if comparison.measured:
+        for columns in (RUNS, TIMES):
+            console.print(_table(shown(columns, comparison.measured), comparison, console.width))
+            console.print()
+    left_out = [(result, unmeasured(result)) for result in comparison.results]
+    rows = [(result.approach, reason) for result, reason in left_out if reason is not None]
+    if rows:
+        grid = Table.grid(padding=(0, _GAP, 0, 0))
+        for name, reason in rows:
+            grid.add_row(Text(clean(name, _NAME)), Text(clean(reason), style="yellow"))
+        console.print(grid)
+        console.print()
+    for line in warnings(comparison):
+        console.print(Text(f"! {clean(line)}", style="yellow"))
+
+
+def _table(columns: Sequence[Column], comparison: Comparison, width: int) -> Table:
+    layout = _fitting(columns, comparison.measured, width)
+    table = Table(box=None, pad_edge=False, padding=(0, layout.gap, 0, 0), header_style="dim")
+    table.add_column("\napproach")
+    for column in layout.columns:
+        table.add_column(_stacked(column), justify="right")
+    for result in comparison.measured:
+        cells = [
+            Text(layout.cell(column, result), style=_ALARM if column.alarming(result) else "")
+            for column in layout.columns
+        ]
+        name = "\n".join(textwrap.wrap(clean(result.approach, _NAME), layout.names)) or "-"
+        table.add_row(Text(name), *cells)
+    return table
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How a table is set: `names` and `gap` are the widths of the first column and the gaps."""
+
+    columns: Sequence[Column]
+    cell: Cell
+    gap: int
+    names: int = _NAME
+
+
+def _fitting(columns: Sequence[Column], results: Sequence[Result], width: int) -> _Layout:
+    """The richest layout that fits: with shorter cells, then fewer columns, then names broken."""
+    names = max(len(clean(result.approach, _NAME)) for result in results)
+    major = [column for column in columns if not column.minor]
+    layouts = [
+        _Layout(columns, _full, _GAP),
+        _Layout(columns, _short, _GAP),
+        _Layout(columns, _short, 1),
+        _Layout(major, _short, 1),
+    ]
+    for layout in layouts:
+        left = width - _needed(layout, results)
+        if left >= names:
+            return layout
+    return replace(layout, names=max(_NARROWEST, left))
+
+
+def _needed(layout: _Layout, results: Sequence[Result]) -> int:
+    """The width of all columns but the first, gaps included."""
+    return sum(
+        layout.gap
+        + max(
+            len(line) for line in (*_stacked(c).split("\n"), *(layout.cell(c, r) for r in results))
+        )
+        for c in layout.columns
+    )
+
+
+def _full(column: Column, result: Result) -> str:
+    return column.text(result)
+
+
+def _short(column: Column, result: Result) -> str:
+    return (column.short or column.text)(result)
+
+
+def _stacked(column: Column) -> str:
+    """A title on two lines, broken at its last blank, its foot in line with the others'."""
+    first, blank, last = column.title.rpartition(" ")
+    return f"{first}\n{last}" if blank else f"\n{last}"

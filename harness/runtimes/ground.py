@@ -1,0 +1,52 @@
+"""What the trials of a comparison share: servers, and the parent that workers are forked from."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from harness.coordinators.found import Found
+from harness.coordinators.server import Launcher, Server, ServerError
+from harness.coordinators.sources import server_for
+from harness.runtimes.forking import Zygote
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A launcher, a warm zygote, the servers that started, and why the others did not."""
+
+    launcher: Launcher
+    zygote: Zygote
+    servers: Mapping[str, Server]
+    missing: Mapping[str, str]
+
+
+@asynccontextmanager
+async def open_ground(
+    launcher: Launcher, found: Collection[Found], wanted: Collection[str]
+) -> AsyncIterator[Ground]:
+    """Start the zygote and the wanted coordinators, all at once; stop them in the end."""
+    servers: dict[str, Server] = {}
+    missing: dict[str, str] = {}
+
+    async def start(one: Found) -> None:
+        try:
+            server = server_for(one)
+            await server.start(launcher)
+            servers[one.name] = server
+        except ServerError as error:
+            missing[one.name] = str(error)
+
+    zygote = Zygote()
+    try:
+        async with asyncio.TaskGroup() as starting:
+            starting.create_task(zygote.start(launcher))
+            for one in found:
+                if one.name in wanted:
+                    starting.create_task(start(one))
+        yield Ground(launcher, zygote, servers, missing)
+    finally:
+        zygote.close()
+        await asyncio.gather(*(server.stop() for server in servers.values()))

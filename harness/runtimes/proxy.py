@@ -1,0 +1,304 @@
+"""A TCP proxy between one worker and one coordinator node, which can cut the two apart.
+
+It lives in the runner's event loop. What each cut looks like from both sides:
+
+- `stall`: silence. No byte, no FIN and no RST crosses in a cut direction. The kernel at our end
+  keeps ACKing, so TCP keepalive never fires. What was sent is kept, and delivered at `heal`, in
+  order and at once; that a side closed or was reset is seen only then. What we had read before the
+  stall is in flight, like a packet that has left: it still arrives.
+- `reset`: a RST to both sides of every open connection, idle ones included.
+- `refuse`: whoever connects gets a RST at once; open connections live on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+_BACKLOG = 128
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 s
+
+
+class Direction(StrEnum):
+    """Which way traffic flows; `requests` is from the worker to the coordinator."""
+
+    REQUESTS = "requests"
+    REPLIES = "replies"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What went through a link: connections accepted and still open, bytes each way."""
+
+    accepted: int
+    open: int
+    request_bytes: int
+    reply_bytes: int
+
+
+class Link:
+    """One listener on loopback, in front of one address; every connection obeys the same cuts.
+
+    `upstream` is (host, port) of the coordinator node. It may be changed, for connections to come.
+    """
+
+    def __init__(self, name: str, upstream: tuple[str, int]) -> None:
+        self.name = name
+        self.upstream = upstream
+        self.stalled: frozenset[Direction] = frozenset()
+        self.refusing = False
+        self._moved = {Direction.REQUESTS: 0, Direction.REPLIES: 0}
+        self._relays: set[_Relay] = set()
+        self._accepted = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop
+        self._listener: socket.socket | None = None
+        self._address: tuple[str, int] | None = None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port that the worker connects to; known once open."""
+        if self._address is None:
+            raise RuntimeError(f"link {self.name!r} is not open")
+        return self._address
+
+    @property
+    def counters(self) -> Counters:
+        """The counts up to now."""
+        return Counters(
+            accepted=self._accepted,
+            open=len(self._relays),
+            request_bytes=self._moved[Direction.REQUESTS],
+            reply_bytes=self._moved[Direction.REPLIES],
+        )
+
+    async def open(self) -> None:
+        """Listen on 127.0.0.1, on a port that is free."""
+        self._loop = asyncio.get_running_loop()
+        self._bind(("127.0.0.1", 0))
+        self._listen()
+
+    async def close(self) -> None:
+        """Stop listening and reset what is open; harmless where it was not opened."""
+        if self._listener is not None:
+            self._loop.remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
+        self.reset()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # the sockets are closed in the loop's next turn
+
+    def stall(self, direction: Direction = Direction.BOTH) -> int:
+        """Cut a direction, in all connections and every new one; stalls add up until `heal`.
+
+        With requests cut, a new connection is accepted and its upstream dialled only at heal; with
+        only replies cut, requests are still carried out. Returns how many open connections it hit.
+        """
+        both = {Direction.REQUESTS, Direction.REPLIES}
+        self.stalled |= both if direction is Direction.BOTH else {direction}
+        self._settle()
+        return len(self._relays)
+
+    def heal(self) -> None:
+        """Undo every stall and `refuse`; what was held back flows at once."""
+        self.stalled = frozenset()
+        if self.refusing:
+            self.refusing = False
+            self._listen()
+        self._settle()
+
+    def reset(self) -> int:
+        """Reset every open connection on both sides, stalled or not; returns how many."""
+        relays = list(self._relays)
+        for relay in relays:
+            relay.reset()
+        return len(relays)
+
+    def refuse(self) -> None:
+        """Refuse new connections until `heal`, which listens on the same port again."""
+        if self._listener is None or self.refusing:
+            return
+        self.refusing = True
+        self._loop.remove_reader(self._listener)
+        self._listener.close()
+        self._bind(self.address)  # bound and deaf: a RST to whoever knocks, and the port stays ours
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a coroutine that ends with the link."""
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _bind(self, address: tuple[str, int]) -> None:
+        # asyncio sets TCP_NODELAY only where the protocol is named; accepted sockets inherit it.
+        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._listener.setblocking(False)
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind(address)
+        self._address = self._listener.getsockname()
+
+    def _listen(self) -> None:
+        if self._listener is not None:
+            self._listener.listen(_BACKLOG)
+            self._loop.add_reader(self._listener, self._accept)
+
+    def _accept(self) -> None:
+        if self._listener is None:
+            return
+        try:
+            accepted, _ = self._listener.accept()
+        except OSError:  # gone again, or no descriptor left: the loop asks again
+            return
+        accepted.setblocking(False)
+        self._accepted += 1
+        relay = _Relay(self)
+        self._relays.add(relay)
+        self._run(relay.take(accepted))
+
+    def _settle(self) -> None:
+        for relay in list(self._relays):
+            relay.settle()
+
+
+class _Relay:
+    """One connection: the worker's end, the coordinator's end, and what may pass between them."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.client = _End(self, Direction.REQUESTS)
+        self.upstream = _End(self, Direction.REPLIES)
+        self.client.peer, self.upstream.peer = self.upstream, self.client
+        self.over = False
+        self._dialling: asyncio.Task[None] | None = None
+
+    async def take(self, accepted: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.connect_accepted_socket(lambda: self.client, accepted)
+
+    def settle(self) -> None:
+        """Do all that is allowed now, and hold back the rest."""
+        if self.over:
+            return
+        stalled = self.link.stalled
+        if self._dialling is None and Direction.REQUESTS not in stalled:
+            self._dialling = self.link._run(self._dial())
+        ends = (self.client, self.upstream)
+        if any(end.broken and end.direction not in stalled for end in ends):
+            self.reset()
+            return
+        for end in ends:
+            end.regulate()
+        if all(end.finished for end in ends):
+            for end in ends:
+                end.close()
+        if all(end.gone for end in ends):
+            self._end()
+
+    def reset(self) -> None:
+        """End the connection with a RST to both sides."""
+        self._end()
+        if self._dialling is not None:
+            self._dialling.cancel()
+        self.client.reset()
+        self.upstream.reset()
+
+    async def _dial(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.create_connection(lambda: self.upstream, *self.link.upstream)
+        except OSError:
+            self.upstream.broken = True
+            self.settle()
+
+    def _end(self) -> None:
+        self.over = True
+        self.link._relays.discard(self)
+
+
+class _End(asyncio.Protocol):
+    """One socket of a connection. What it reads, in its direction, goes out at its peer."""
+
+    peer: _End
+
+    def __init__(self, relay: _Relay, direction: Direction) -> None:
+        self.relay = relay
+        self.direction = direction
+        self.transport: asyncio.Transport | None = None
+        self.full = False  # too much waits to be written to it
+        self.finished = False  # it sent a FIN, and we passed it on
+        self.broken = False  # it was reset, or never reached
+        self.gone = False  # its socket is closed
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # asyncio begins to read only after this call: settling may still pause it.
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        if self.relay.over:
+            self.reset()
+        else:
+            self.relay.settle()
+
+    def data_received(self, data: bytes) -> None:
+        assert self.peer.transport is not None
+        self.relay.link._moved[self.direction] += len(data)
+        self.peer.transport.write(data)
+
+    def eof_received(self) -> bool:
+        self.finished = True
+        if self.peer.transport is not None:
+            with contextlib.suppress(OSError):  # reset already, which its own read will tell
+                self.peer.transport.write_eof()
+        self.relay.settle()
+        return True
+
+    def pause_writing(self) -> None:
+        self.full = True
+        self.peer.regulate()
+
+    def resume_writing(self) -> None:
+        self.full = False
+        self.peer.regulate()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.gone = True
+        self.broken = self.broken or exc is not None
+        self.relay.settle()
+
+    def regulate(self) -> None:
+        """Read if what is read may go on, else leave it in the kernel.
+
+        After a FIN there is nothing to read: resuming would only report the FIN again.
+        """
+        if self.transport is None or self.finished or self.transport.is_closing():
+            return
+        peer = self.peer.transport
+        if (
+            peer is not None
+            and not peer.is_closing()
+            and not self.peer.full
+            and self.direction not in self.relay.link.stalled
+        ):
+            self.transport.resume_reading()
+        else:
+            self.transport.pause_reading()
+
+    def close(self) -> None:
+        """Close it once all is written."""
+        if self.transport is not None:
+            self.transport.close()
+
+    def reset(self) -> None:
+        """Close it with a RST, dropping what is not written yet."""
+        if self.transport is None or self.gone:
+            return
+        connection: socket.socket = self.transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self.transport.abort()

@@ -1,0 +1,112 @@
+"""The faults and approaches that a scenario picks from the catalog."""
+
+from __future__ import annotations
+
+from harness.scenario.checker import Checker, Part
+from harness.scenario.fitting import target_misfits
+from harness.scenario.model import ALL, SLUG, ApproachChoice, Catalog, FaultChoice, Sink
+from harness.scenario.wording import hint, nearest, shown
+
+# Said of an approach beside its own parameters.
+_ASIDE = ("approach", "sink")
+
+
+def faults_of(
+    checker: Checker, catalog: Catalog, part: Part | None, workers: int | None
+) -> tuple[FaultChoice, ...]:
+    """The faults, without those that have a problem; `workers` is None where that is one."""
+    if part is None:
+        return ()
+    faults = []
+    for item in checker.items(part, "a list of faults, each such as `crash: {target: running}`"):
+        single = checker.single(item, "a fault")
+        if single is None:
+            continue
+        name, given = single
+        kind = catalog.faults.get(name)
+        if kind is None:
+            checker.report(given.where, f"unknown fault '{name}'; {hint(name, catalog.faults)}")
+            continue
+        params = checker.value(kind, given)
+        if params is None:
+            continue
+        faults.append(FaultChoice(name, params))
+        for where, message in target_misfits(params, workers) if workers else ():
+            checker.report((*given.where, *where), message)
+    return tuple(faults)
+
+
+def approaches_of(
+    checker: Checker, catalog: Catalog, part: Part | None
+) -> tuple[tuple[ApproachChoice, ...], set[str]]:
+    """The approaches without those that have a problem, and the names of all."""
+    if part is None:
+        every = tuple(default_choice(name, catalog) for name in catalog.approaches)
+        return every, set(catalog.approaches)
+    items = checker.items(part, "a list of approaches, each such as `redis-lock: {ttl: 2s}`")
+    if part.data == []:
+        checker.report(part.where, "must have at least one; left out, it means all there are")
+    choices = []
+    names: set[str] = set()
+    for item in items:
+        single = checker.single(item, "an approach")
+        if single is None:
+            continue
+        name, given = single
+        if name in names:
+            checker.report(
+                given.where,
+                f"there is already an approach named '{name}'; another name can stand for it:"
+                f" `{name}-2: {{approach: {name}}}`",
+            )
+            continue
+        names.add(name)
+        if name == ALL or not SLUG.fullmatch(name):
+            checker.report(
+                given.where,
+                f"a name must be made of a-z, 0-9 and -, and not be '{ALL}', not '{name}'",
+            )
+            continue
+        choice = _choice(checker, catalog, name, given)
+        if choice is not None:
+            choices.append(choice)
+    # What is expected of a misspelt one under its right name is no second mistake.
+    meant = {nearest(name, catalog.approaches) or name for name in names}
+    return tuple(choices), names | meant
+
+
+def default_choice(name: str, catalog: Catalog) -> ApproachChoice:
+    """An approach of the catalog with its default parameters."""
+    return ApproachChoice(name, name, catalog.approaches[name]())
+
+
+def _choice(checker: Checker, catalog: Catalog, name: str, part: Part) -> ApproachChoice | None:
+    if not isinstance(part.data, dict):
+        checker.report(part.where, f"must be a mapping of parameters, not {shown(part.data)}")
+        return None
+    sink: Sink | None = checker.value(Sink, part.at("sink")) if "sink" in part.data else None
+    approach = _approach(checker, catalog, name, part)
+    if approach is None:
+        return None
+    kind = catalog.approaches[approach]
+    given = {key: value for key, value in part.data.items() if key not in _ASIDE}
+    params = checker.value(kind, Part(given, part.where), also=_ASIDE)
+    return None if params is None else ApproachChoice(name, approach, params, given, sink)
+
+
+def _approach(checker: Checker, catalog: Catalog, name: str, part: Part) -> str | None:
+    """Which approach of the catalog it is; None, and a problem, where it is none of them."""
+    approach = part.data.get("approach", name)
+    if isinstance(approach, str) and approach in catalog.approaches:
+        return approach
+    known = catalog.approaches
+    if "approach" in part.data:
+        where = (*part.where, "approach")
+        checker.report(where, f"unknown approach {shown(approach)}; {hint(str(approach), known)}")
+        return None
+    misspelt = next((key for key in part.data if nearest(key, ["approach"])), None)
+    if misspelt is not None:
+        checker.report((*part.where, misspelt), "unknown key; did you mean 'approach'?")
+    else:
+        checker.report(part.where, f"unknown approach '{name}'; {hint(name, known)}")
+    return None

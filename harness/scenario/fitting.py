@@ -1,0 +1,58 @@
+"""Whether the parts of a scenario fit each other."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from harness.scenario.duration import format_duration
+from harness.scenario.model import Job
+from harness.scenario.problem import Where
+from harness.scenario.target import Target
+
+MOST_WORKERS = 1000
+
+
+def workers_misfit(workers: int) -> str | None:
+    """Why a trial cannot have so many workers; None if it can."""
+    if 1 <= workers <= MOST_WORKERS:
+        return None
+    return f"must be 1 to {MOST_WORKERS}, not {workers}"
+
+
+def target_misfits(params: Any, workers: int) -> Iterator[tuple[Where, str]]:
+    """Which targets among a fault's parameters cannot be found among so many workers."""
+    for field in dataclasses.fields(params):
+        value = getattr(params, field.name)
+        message = value.misfit(workers) if isinstance(value, Target) else None
+        if message is not None:
+            yield (field.name,), message
+
+
+def too_short(jobs: Sequence[Job | None], duration: float, grace: float) -> dict[Where, str]:
+    """The places of a scenario to which the duration leaves no expected run, and why.
+
+    Jobs that are None are left out. Where no job has room, the duration itself is the place.
+    """
+    crowded = {
+        number: job
+        for number, job in enumerate(jobs)
+        if job is not None and job.first + grace > duration + 1e-9
+    }
+    if not crowded:
+        return {}
+    if len(crowded) == sum(job is not None for job in jobs):
+        first = min(job.first for job in crowded.values())
+        return {("duration",): _no_room("the first run", first, duration, grace)}
+    return {
+        ("jobs", number): _no_room("its first run", job.first, duration, grace)
+        for number, job in crowded.items()
+    }
+
+
+def _no_room(what: str, first: float, duration: float, grace: float) -> str:
+    return (
+        f"{format_duration(duration)} is too short: {what} is due at {format_duration(first)}"
+        f" and has {format_duration(grace)} of grace"
+    )

@@ -1,0 +1,166 @@
+"""What a scenario is. All times in seconds."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from harness.scenario.duration import PositiveSeconds, Seconds
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core.core_schema import CoreSchema
+
+ALL = "all"
+"""What `expect` calls every approach; so none can have this name."""
+
+SLUG = re.compile(r"[a-z0-9-]+")
+"""What the names of scenarios and approaches look like: they become names of files."""
+
+Sink = Literal["none", "dedup", "version", "fencing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """What a scenario may name. The layers above hand it in.
+
+    `approaches` maps names to frozen dataclasses whose fields are the parameters, each with a
+    default; `faults` maps types to pydantic dataclasses; `measures` are what `expect` may bound.
+    """
+
+    approaches: Mapping[str, type]
+    faults: Mapping[str, type]
+    measures: Collection[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogNormal:
+    """A log-normal duration: its median, and the sigma of its logarithm, 0 or more."""
+
+    median: PositiveSeconds
+    sigma: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.sigma < math.inf:
+            raise ValueError(f"sigma must be 0 or more, not {self.sigma}")
+
+
+class _SecondsOrLogNormal:
+    """Tells pydantic which of the two is written, so that messages speak of that one only."""
+
+    def __get_pydantic_core_schema__(
+        self, _source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        from pydantic_core import core_schema
+
+        return core_schema.tagged_union_schema(
+            {
+                "seconds": handler.generate_schema(Seconds),
+                "log-normal": handler.generate_schema(LogNormal),
+            },
+            discriminator=lambda given: (
+                "log-normal" if isinstance(given, dict | LogNormal) else "seconds"
+            ),
+        )
+
+
+Takes = Annotated[float | LogNormal, _SecondsOrLogNormal()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Something to run on a schedule. `first` is its first due time, by default `every`."""
+
+    name: str
+    every: PositiveSeconds
+    first: Seconds = math.nan
+    takes: Takes = 0.0
+
+    def __post_init__(self) -> None:
+        if math.isnan(self.first):
+            object.__setattr__(self, "first", self.every)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clocks:
+    """How far the workers' clocks are apart: each has a fixed offset within ±spread/2."""
+
+    spread: Seconds = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FaultChoice:
+    """A fault that the scenario asks for: its type, and an instance of the catalog's class."""
+
+    type: str
+    params: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ApproachChoice:
+    """An approach that the scenario asks for, under the name that results carry.
+
+    `approach` is its name in the catalog, `params` an instance of the catalog's class, `given`
+    the parameters as the file wrote them; `sink` overrides the scenario's.
+    """
+
+    name: str
+    approach: str
+    params: Any
+    given: Mapping[str, Any] = field(default_factory=dict)
+    sink: Sink | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """Inclusive bounds for a measure of one approach, or of `all`. Durations in seconds."""
+
+    approach: str
+    measure: str
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """What happens to the service.
+
+    `grace` is how late after its due time a run may start without being `late`, and what the
+    trial leaves after the last expected due time. `misfire_grace` is how late an instance may
+    notice a due time and still run it; `max_instances` how many runs of a job it may have in
+    progress. `request_timeout` is how long a worker waits for a coordinator's answer before it
+    calls the outcome indeterminate.
+    """
+
+    name: str
+    description: str = ""
+    workers: int = 5
+    duration: PositiveSeconds
+    grace: Seconds = 2.0
+    misfire_grace: Seconds = 1.0
+    max_instances: int = 1
+    request_timeout: PositiveSeconds = 1.0
+    clocks: Clocks = Clocks()
+    sink: Sink = "none"
+    jobs: tuple[Job, ...]
+    faults: tuple[FaultChoice, ...] = ()
+    approaches: tuple[ApproachChoice, ...] = ()
+    expect: tuple[Expectation, ...] = ()
+
+    @property
+    def worker_names(self) -> tuple[str, ...]:
+        """`worker-1` to `worker-N`."""
+        return tuple(f"worker-{number}" for number in range(1, self.workers + 1))
+
+    def expectations(self, name: str) -> tuple[Expectation, ...]:
+        """What is expected of the approach of this name.
+
+        What the scenario says of it by name goes before what it says of `all` on that measure.
+        """
+        own = [bound for bound in self.expect if bound.approach == name]
+        named = {bound.measure for bound in own}
+        shared = (b for b in self.expect if b.approach == ALL and b.measure not in named)
+        return (*own, *shared)

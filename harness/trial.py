@@ -1,0 +1,192 @@
+"""One trial: scenario + approach + seed + runtime -> history."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from harness.approaches import APPROACHES
+from harness.coordinators.errors import CoordinatorError
+from harness.coordinators.server import ServerError
+from harness.faults.injection import inject_all
+from harness.faults.plan import PlannedFault, plan_faults
+from harness.history.event import Event
+from harness.history.journal import Journal, Recorder
+from harness.history.trial import FaultLine, JobLine, TrialLine
+from harness.runtimes.cluster import TrialCluster, TrialError
+from harness.runtimes.spec import ClusterSpec
+from harness.scenario import model
+from harness.worker.schedule import Job, LogNormal
+from harness.worker.sink import Policy
+
+# How much longer than its longest job a trial waits for its workers to finish.
+_DRAIN = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What is to be run. `extra` goes into the history's first line as it is."""
+
+    scenario: model.Scenario
+    choice: model.ApproachChoice
+    seed: int
+    runtime: str
+    extra: Mapping[str, Any]
+
+    @property
+    def coordinator(self) -> str | None:
+        """The system that the approach needs, if any."""
+        return coordinator_of(self.choice)
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """The scenario's jobs as the workers see them."""
+        return tuple(Job(job.name, job.every, job.first, _takes(job)) for job in self.scenario.jobs)
+
+    def faults(self) -> tuple[PlannedFault, ...]:
+        """The faults, drawn from the seed."""
+        choices = [(choice.type, choice.params) for choice in self.scenario.faults]
+        return plan_faults(choices, self.seed, self.scenario.duration)
+
+
+OpenCluster = Callable[[ClusterSpec, Recorder], TrialCluster]
+
+
+async def run_trial(
+    trial: Trial, open_cluster: OpenCluster, path: Path, watch: Callable[[Event], None]
+) -> None:
+    """Run it and write its history to `path`; `watch` is shown every event.
+
+    What goes wrong in the trial ends it, and is in its history: `trial.ended` says so.
+    """
+    faults = trial.faults()
+    with Journal(path, trial_line(trial, faults)) as journal:
+        cluster = open_cluster(cluster_spec(trial), _Watched(journal, watch))
+        reason, error = "error", None
+        try:
+            await cluster.set_up()
+            cluster.begin()
+            await _live_through(cluster, trial, faults)
+            await cluster.drain(_longest(trial.jobs) + _DRAIN)
+            reason = "completed"
+        except (TrialError, ServerError, CoordinatorError) as trouble:
+            error = str(trouble)
+        except asyncio.CancelledError:
+            reason = "interrupted"
+            raise
+        except BaseException as trouble:
+            error = f"{type(trouble).__name__}: {trouble}"
+            raise
+        finally:
+            cluster.record(Event(at=cluster.now(), kind="trial.ended", reason=reason, error=error))
+            await cluster.close()
+
+
+async def _live_through(
+    cluster: TrialCluster, trial: Trial, faults: Sequence[PlannedFault]
+) -> None:
+    """Let the trial's duration pass, and its faults happen."""
+    injecting = asyncio.create_task(inject_all(faults, cluster, trial.seed))
+    try:
+        await asyncio.wait(
+            {injecting, cluster.broken},
+            timeout=trial.scenario.duration - cluster.now(),
+            return_when=asyncio.FIRST_EXCEPTION,
+        )
+    finally:
+        injecting.cancel()
+        with suppress(asyncio.CancelledError):
+            await injecting
+    if cluster.broken.done():
+        cluster.broken.result()
+
+
+def coordinator_of(choice: model.ApproachChoice) -> str | None:
+    """The system that the approach needs, if any."""
+    return APPROACHES[choice.approach].coordinator
+
+
+def trial_line(trial: Trial, faults: Sequence[PlannedFault]) -> TrialLine:
+    """The first line of the trial's history."""
+    scenario = trial.scenario
+    return TrialLine(
+        scenario=scenario.name,
+        approach=trial.choice.name,
+        runtime=trial.runtime,
+        seed=trial.seed,
+        workers=scenario.worker_names,
+        duration=scenario.duration,
+        grace=scenario.grace,
+        jobs=tuple(
+            JobLine(
+                job.name,
+                job.every,
+                job.first,
+                dataclasses.asdict(job.takes) if isinstance(job.takes, LogNormal) else job.takes,
+            )
+            for job in trial.jobs
+        ),
+        faults=tuple(FaultLine(one.id, one.type, one.at) for one in faults),
+        extra={
+            "algorithm": trial.choice.approach,
+            "parameters": dataclasses.asdict(trial.choice.params),
+            **trial.extra,
+        },
+    )
+
+
+def cluster_spec(trial: Trial) -> ClusterSpec:
+    """What the runtime needs to know."""
+    scenario = trial.scenario
+    half = scenario.clocks.spread / 2
+    return ClusterSpec(
+        seed=trial.seed,
+        jobs=trial.jobs,
+        approach=trial.choice.approach,
+        parameters=dataclasses.asdict(trial.choice.params),
+        coordinator=trial.coordinator,
+        offsets={
+            worker: Random(f"{trial.seed}/{worker}/clock").uniform(-half, half)
+            for worker in scenario.worker_names
+        },
+        misfire_grace=scenario.misfire_grace,
+        max_instances=scenario.max_instances,
+        request_timeout=scenario.request_timeout,
+        policy=Policy(trial.choice.sink or scenario.sink),
+    )
+
+
+class _Watched:
+    """A recorder that also shows what it records."""
+
+    def __init__(self, recorder: Recorder, watch: Callable[[Event], None]) -> None:
+        self._recorder = recorder
+        self._watch = watch
+
+    def record(self, event: Event) -> None:
+        self._recorder.record(event)
+        self._watch(event)
+
+
+def _takes(job: model.Job) -> float | LogNormal:
+    if isinstance(job.takes, model.LogNormal):
+        return LogNormal(job.takes.median, job.takes.sigma)
+    return job.takes
+
+
+def _longest(jobs: Sequence[Job]) -> float:
+    """How long the longest run may take, in seconds; of a distribution, four sigmas up."""
+    longest = 0.0
+    for job in jobs:
+        if isinstance(job.takes, LogNormal):
+            longest = max(longest, job.takes.median * math.exp(4 * job.takes.sigma))
+        else:
+            longest = max(longest, job.takes)
+    return longest

@@ -1,0 +1,32 @@
+"""Due times, as the trial line gives them."""
+
+from __future__ import annotations
+
+from harness.history.event import DIGITS
+from harness.history.trial import JobLine
+
+# Times are written to this precision; comparing them more finely would compare rounding.
+SLACK = 10.0**-DIGITS
+
+# A due time in an event names the expected one this near, in seconds.
+NEAR = 1e-3
+
+
+def due_time(job: JobLine, count: int) -> float:
+    """The due time after `count` others."""
+    return round(job.first + count * job.every, DIGITS)
+
+
+def due_times(job: JobLine, until: float) -> list[float]:
+    """All due times of the job up to `until`, in order."""
+    most = int(max(0.0, until - job.first) / job.every) + 2
+    return [due for count in range(most) if (due := due_time(job, count)) <= until + SLACK]
+
+
+def named_due(job: JobLine | None, due: float) -> float:
+    """The due time that an event means by `due`; `due` itself where none is near."""
+    if job is not None:
+        nearest = due_time(job, max(0, round((due - job.first) / job.every)))
+        if abs(nearest - due) <= NEAR:
+            return nearest
+    return round(due, DIGITS)

@@ -1,0 +1,78 @@
+"""What is due when: jobs, due times, and how long a run takes."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import exp, log
+from random import Random
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class LogNormal:
+    """A log-normal duration: its median in seconds and the sigma of its logarithm."""
+
+    median: float
+    sigma: float
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something to run on a schedule. Times in seconds."""
+
+    name: str
+    every: float
+    first: float
+    takes: float | LogNormal = 0.0
+
+    def duration(self, seed: int, due: float) -> float:
+        """How long the run of this due time takes: the same for every worker and approach."""
+        if isinstance(self.takes, LogNormal):
+            draw = Random(f"{seed}/takes/{self.name}/{due}").gauss(0.0, self.takes.sigma)
+            return exp(log(self.takes.median) + draw)
+        return self.takes
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One expected run: a job and the moment at which it should start."""
+
+    job: str
+    at: float
+
+    def __str__(self) -> str:
+        return f"{self.job}/{self.at:.6f}"
+
+
+def job_from_json(row: Mapping[str, Any]) -> Job:
+    """Read a job as the trial line of a history writes it."""
+    takes = row["takes"]
+    if isinstance(takes, Mapping):
+        takes = LogNormal(takes["median"], takes["sigma"])
+    return Job(row["name"], row["every"], row["first"], takes)
+
+
+def due_times(jobs: Sequence[Job]) -> Iterator[Due]:
+    """All due times of all jobs, in order of time, without end."""
+    upcoming = [(job.first, index, 0) for index, job in enumerate(jobs)]
+    heapq.heapify(upcoming)
+    while upcoming:
+        at, index, count = heapq.heappop(upcoming)
+        job = jobs[index]
+        yield Due(job.name, at)
+        # Multiplied, not added up: the k-th due time carries no rounding from the ones before.
+        following = round(job.first + (count + 1) * job.every, 6)
+        heapq.heappush(upcoming, (following, index, count + 1))
+
+
+def due_between(job: Job, after: float, until: float) -> list[Due]:
+    """The job's due times in (after, until], in order."""
+    count = max(0, int((after - job.first) / job.every) - 1)
+    found = []
+    while (at := round(job.first + count * job.every, 6)) <= until:
+        if at > after:
+            found.append(Due(job.name, at))
+        count += 1
+    return found

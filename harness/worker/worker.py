@@ -1,0 +1,269 @@
+"""What an approach sees of the instance that it runs in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Generic, Literal, TypeVar
+
+from harness.history.event import Event
+from harness.history.journal import Recorder
+from harness.worker.clock import WorkerClock
+from harness.worker.schedule import Due, Job, due_times
+from harness.worker.sink import Effect, Sink
+
+PortT = TypeVar("PortT")
+
+OnLost = Literal["finish", "abort"]
+
+
+@dataclass(eq=False, slots=True)
+class Lease:
+    """The right that an approach asks for, and its state as its holder knows it.
+
+    `due` is set where it covers a single run, `job` where it covers a single job. `handle` names
+    it to the coordinator: its key, session or backend. `asked` is when it was asked for, in the
+    trial's time; `lost` is set once the holder knows that it holds it no more.
+    """
+
+    id: str
+    resource: str
+    job: str | None = None
+    due: float | None = None
+    fence: int | None = None
+    handle: str | None = None
+    asked: float = 0.0
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """Who a worker is and what it was told. Times in seconds.
+
+    `identity` is its name and, from the second start on, the number of its start. A due time
+    noticed more than `misfire_grace` late is dropped; so is one of a job of which this instance
+    has `max_instances` in progress.
+    """
+
+    name: str
+    identity: str
+    seed: int
+    jobs: tuple[Job, ...]
+    misfire_grace: float
+    max_instances: int
+
+
+class Worker(Generic[PortT]):
+    """One instance of the service: what is due on its own clock, and the means to run it."""
+
+    def __init__(
+        self,
+        instance: Instance,
+        port: PortT,
+        clock: WorkerClock,
+        sink: Sink,
+        recorder: Recorder,
+        calls: CallCount,
+    ) -> None:
+        self.name = instance.name
+        self.identity = instance.identity
+        self.port = port
+        self.jobs = {job.name: job for job in instance.jobs}
+        self.clock = clock
+        self.stopping = asyncio.Event()
+        self._instance = instance
+        self._sink = sink
+        self._recorder = recorder
+        self._calls = calls
+        self._running: Counter[str] = Counter()
+        self._runs = 0
+        self._leases = 0
+
+    def random(self, purpose: str) -> Random:
+        """A random source of this worker's own: the same for the same seed and purpose."""
+        return Random(f"{self._instance.seed}/{self.identity}/{purpose}")
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep, but no longer than until the instance is asked to stop."""
+        if seconds > 0:
+            try:
+                async with asyncio.timeout(seconds):
+                    await self.stopping.wait()
+            except TimeoutError:
+                pass
+
+    async def due_runs(self, *, while_running: bool = False) -> AsyncIterator[Due]:
+        """What this instance's own clock says is due, until it is asked to stop.
+
+        Misfires are left out and recorded. So are due times of a job that this instance is
+        itself still running, unless `while_running`: for approaches that only hand runs on.
+        """
+        start = self.clock.own()
+        for due in due_times(self._instance.jobs):
+            if due.at < start:
+                continue
+            while (wait := due.at - self.clock.own()) > 0 and not self.stopping.is_set():
+                await self.sleep(wait)
+            if self.stopping.is_set():
+                return
+            reason = self._drop_reason(due, while_running)
+            if reason is None:
+                yield due
+            else:
+                self._record("run.dropped", job=due.job, due=due.at, reason=reason)
+
+    def _drop_reason(self, due: Due, while_running: bool) -> str | None:
+        if self.clock.own() - due.at > self._instance.misfire_grace:
+            return "misfire"
+        if not while_running and self._running[due.job] >= self._instance.max_instances:
+            return "max_instances"
+        return None
+
+    async def execute(
+        self, due: Due, lease: Lease | None = None, on_lost: OnLost = "finish"
+    ) -> bool:
+        """Run the job: started, its duration, its effect, finished. True where it completed.
+
+        With `on_lost="abort"` the run fails as soon as the lease is known to be lost.
+        """
+        self._runs += 1
+        name = f"{self.identity}/{self._runs}"
+        run = {"job": due.job, "due": due.at, "run": name}
+        self._running[due.job] += 1
+        self._record("run.started", **run)
+        try:
+            version = self._sink.version(due.job)
+            await self._work(due, lease if on_lost == "abort" else None)
+            if on_lost == "abort" and lease is not None and lease.lost.is_set():
+                self._record("run.failed", error="lease lost", **run)
+                return False
+            fence = None if lease is None else lease.fence
+            refusal = self._sink.apply(Effect(self.name, name, due.job, due.at, fence), version)
+            if refusal is None:
+                self._record("effect.applied", **run)
+            else:
+                self._record("effect.rejected", reason=refusal, **run)
+            self._record("run.finished", **run)
+            return True
+        except asyncio.CancelledError:
+            self._record("run.failed", error="cancelled", **run)
+            raise
+        finally:
+            self._running[due.job] -= 1
+
+    async def _work(self, due: Due, watched: Lease | None) -> None:
+        seconds = self.jobs[due.job].duration(self._instance.seed, due.at)
+        if watched is None:
+            await asyncio.sleep(seconds)
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await watched.lost.wait()
+        except TimeoutError:
+            pass
+
+    def lease(self, resource: str, *, job: str | None = None, due: Due | None = None) -> Lease:
+        """A lease on `resource`, asked for from now on and not yet granted."""
+        self._leases += 1
+        return Lease(
+            f"{self.identity}/{self._leases}",
+            resource,
+            job if due is None else due.job,
+            None if due is None else due.at,
+            asked=self.clock.now(),
+        )
+
+    def requested(self, lease: Lease) -> None:
+        """Say that the coordinator is about to be asked for it."""
+        self._record_lease("lease.requested", lease)
+
+    def granted(self, lease: Lease, handle: str, fence: int | None = None) -> None:
+        """Say that the coordinator granted it."""
+        lease.handle = handle
+        lease.fence = fence
+        self._record_lease("lease.granted", lease, handle=handle)
+
+    def denied(self, lease: Lease) -> None:
+        """Say that it was not granted: somebody else has it, or nobody knows."""
+        self._record_lease("lease.denied", lease)
+
+    def released(self, lease: Lease) -> None:
+        """Say that it is given up. To be called before the release is sent."""
+        self._record_lease("lease.released", lease)
+
+    def lost(self, lease: Lease) -> None:
+        """Say that it is held no more, or that this can no longer be known. Once is enough."""
+        if not lease.lost.is_set():
+            lease.lost.set()
+            self._record_lease("lease.lost", lease)
+
+    def stop(self) -> None:
+        """Ask the instance to stop: nothing new starts, what runs may finish."""
+        if not self.stopping.is_set():
+            self._record("worker.stopping")
+            self.stopping.set()
+
+    async def report_calls(self, every: float = 1.0) -> None:
+        """Record the counted calls now and then, for as long as it is let."""
+        while True:
+            await asyncio.sleep(every)
+            self.flush_calls()
+
+    def flush_calls(self) -> None:
+        """Record the calls counted since the last time."""
+        calls = self._calls.take()
+        if calls:
+            self._record("coordinator.calls", calls=calls)
+
+    def _record_lease(self, kind: str, lease: Lease, **extra: str) -> None:
+        self._recorder.record(
+            Event(
+                at=self.clock.now(),
+                kind=kind,
+                worker=self.name,
+                resource=lease.resource,
+                lease=lease.id,
+                fence=lease.fence,
+                job=lease.job,
+                due=lease.due,
+                extra=extra,
+            )
+        )
+
+    def _record(self, kind: str, **fields: Any) -> None:
+        self._recorder.record(Event(at=self.clock.now(), kind=kind, worker=self.name, **fields))
+
+
+class CallCount:
+    """Counts the calls of a worker's port, and records the ones that went wrong."""
+
+    def __init__(self, worker: str, clock: WorkerClock, recorder: Recorder) -> None:
+        self._worker = worker
+        self._clock = clock
+        self._recorder = recorder
+        self._count: Counter[str] = Counter()
+
+    def called(self, operation: str) -> None:
+        """One operation was asked of the coordinator."""
+        self._count[operation] += 1
+
+    def failed(self, operation: str, error: str) -> None:
+        """That operation ended in Unavailable or Indeterminate."""
+        self._recorder.record(
+            Event(
+                at=self._clock.now(),
+                kind="coordinator.error",
+                worker=self._worker,
+                operation=operation,
+                error=error,
+            )
+        )
+
+    def take(self) -> dict[str, int]:
+        """The counts since the last time."""
+        taken = dict(self._count)
+        self._count.clear()
+        return taken

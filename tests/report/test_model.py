@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from harness.report.model import Comparison, circumstances, warnings
+
+
+def test_only_approaches_with_a_valid_trial_are_measured(comparison: Comparison) -> None:
+    names = [result.approach for result in comparison.measured]
+    assert names == ["redis-lock", "postgres-queue", "half"]
+
+
+def test_warnings_hold_the_notes_and_the_invalid_trials(comparison: Comparison) -> None:
+    lines = warnings(comparison)
+    assert lines[0] == "The machine was noisy."
+    assert "half: 1 of 3 trials invalid, left out: seed 9: crash#1 did not land" in lines
+
+
+def test_faults_made_in_different_ways_are_not_compared_in_silence(make: SimpleNamespace) -> None:
+    same = make.comparison(make.result("a"), make.result("b"))
+    mixed = make.comparison(make.result("a"), make.result("b", mechanisms=("nft-drop",)))
+    assert warnings(same) == []
+    assert any("not made in the same way" in line for line in warnings(mixed))
+    assert ("faults made by (a)", "signal") in circumstances(mixed)
+    assert ("faults made by", "signal") in circumstances(same)
+
+
+def test_a_trial_cut_short_is_warned_of(make: SimpleNamespace) -> None:
+    cut = {"a": (make.verdict("a", partial=True),)}
+    lines = warnings(make.comparison(make.result("a"), verdicts=cut))
+    assert lines == ["1 trial was cut short, judged up to there."]

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from harness.report.model import Comparison
+from harness.report.writing import write_report
+
+FILES = ["index.html", "results.csv", "results.json", "summary.md"]
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(directory.iterdir())}
+
+
+def test_four_files_are_written(comparison: Comparison, tmp_path: Path) -> None:
+    write_report(comparison, tmp_path / "new" / "report")
+    assert list(contents(tmp_path / "new" / "report")) == FILES
+
+
+@pytest.mark.parametrize("approach", ["zookeeper-lock", "none"])
+def test_what_was_not_measured_is_in_every_file(
+    comparison: Comparison, tmp_path: Path, approach: str
+) -> None:
+    write_report(comparison, tmp_path)
+    for name, content in contents(tmp_path).items():
+        assert approach.encode() in content, name
+
+
+def test_the_reason_for_skipping_is_in_every_file(comparison: Comparison, tmp_path: Path) -> None:
+    write_report(comparison, tmp_path)
+    for name, content in contents(tmp_path).items():
+        assert b"no ZooKeeper here" in content, name
+
+
+def test_the_same_comparison_gives_the_same_bytes(comparison: Comparison, tmp_path: Path) -> None:
+    write_report(comparison, tmp_path / "a")
+    write_report(comparison, tmp_path / "b")
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_another_date_changes_the_date_alone(comparison: Comparison, tmp_path: Path) -> None:
+    later = replace(comparison, about={**comparison.about, "date": "2031-12-31"})
+    write_report(comparison, tmp_path / "a")
+    write_report(later, tmp_path / "b")
+    before, after = contents(tmp_path / "a"), contents(tmp_path / "b")
+    assert before != after
+    assert {name: text.replace(b"2030-01-01", b"2031-12-31") for name, text in before.items()} == (
+        after
+    )
+
+
+def test_an_older_report_is_replaced(make: SimpleNamespace, tmp_path: Path) -> None:
+    write_report(make.comparison(make.result("old-one")), tmp_path)
+    write_report(make.comparison(make.result("new-one")), tmp_path)
+    assert b"old-one" not in b"".join(contents(tmp_path).values())
+
+
+def test_hostile_texts_can_be_written(hostile: Comparison, tmp_path: Path) -> None:
+    write_report(hostile, tmp_path)
+    assert json.loads((tmp_path / "results.json").read_text())["results"]
+
+
+def test_nothing_to_compare_still_makes_a_report(make: SimpleNamespace, tmp_path: Path) -> None:
+    write_report(make.comparison(), tmp_path)
+    assert list(contents(tmp_path)) == FILES
