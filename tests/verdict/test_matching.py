@@ -49,6 +49,11 @@ def test_a_run_too_many_is_a_duplicate_of_the_latest_due_time() -> None:
     assert [run.extra for run in verdict.runs] == [None, Extra.OVERLAPPING, None, None]
 
 
+def test_a_run_too_many_may_be_early_too() -> None:
+    verdict = judged(ran(0.96, "w1", "1"), ran(0.97, "w2", "1"))
+    assert [run.due for run in verdict.runs] == [1, 1]
+
+
 def test_as_many_due_times_as_possible_are_served() -> None:
     # Nearest first would give both runs to 2 and leave 1 without.
     verdict = judged(ran(1.96, "w1", "1"), ran(2, "w2", "1"), well(3))

@@ -1,0 +1,82 @@
+"""Verdicts against what the scenario expects: pass or fail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from operator import attrgetter
+
+from harness.scenario.duration import format_duration
+from harness.scenario.model import Expectation, Scenario
+from harness.verdict.model import Latency, Result
+
+_COUNTS = (
+    "expected once duplicate overrun missed never_started lost failed late suppressed"
+    " overlapping repeated retried overlap_seconds max_concurrency double_hold_seconds"
+    " calls_per_run"
+).split()
+_LATENCIES = ("failover", "takeover", "outage")
+_TIMES = ("lateness", "lease_wait")
+_QUANTILES = ("p50", "p95", "p99", "max")
+
+MEASURES: Mapping[str, str] = {
+    **{name: name for name in _COUNTS},
+    "overlap": "overlap_count",
+    "double_hold": "double_hold_count",
+    "unrecovered": "failover.unrecovered",
+    **{f"{name}_{q}": f"{name}.quantiles.{q}" for name in _LATENCIES for q in _QUANTILES},
+    **{f"{name}_{q}": f"{name}.{q}" for name in _TIMES for q in _QUANTILES},
+}
+"""What `expect` may bound, and where a result has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """An expectation that a result does not meet; `text` says how, in one line."""
+
+    approach: str
+    measure: str
+    text: str
+
+
+def check_expectations(scenario: Scenario, results: Mapping[str, Result]) -> list[Violation]:
+    """Every expectation that is not met, of the approaches that were measured."""
+    return [
+        violation
+        for name, result in results.items()
+        if result.trials > result.invalid_trials
+        for expectation in scenario.expectations(name)
+        if (violation := _violation(expectation, result)) is not None
+    ]
+
+
+def _violation(expectation: Expectation, result: Result) -> Violation | None:
+    name = expectation.measure
+    value: float | None = attrgetter(MEASURES[name])(result)
+    low, high = expectation.minimum, expectation.maximum
+    if value is None:
+        if not _never_ended(name, result):
+            return None
+        text = f"{name} lies beyond the end of the trial"
+    elif high is not None and value > high:
+        text = f"{name} is {_shown(name, value)}, expected at most {_shown(name, high)}"
+    elif low is not None and value < low:
+        text = f"{name} is {_shown(name, value)}, expected at least {_shown(name, low)}"
+    else:
+        return None
+    return Violation(result.approach, name, f"{result.approach}: {text}")
+
+
+def _never_ended(measure: str, result: Result) -> bool:
+    """Whether a quantile is unknown because the trial ended first, not for want of samples."""
+    name, _, quantile = measure.rpartition("_")
+    if name not in _LATENCIES or quantile not in _QUANTILES:
+        return False
+    latency: Latency = getattr(result, name)
+    return latency.unrecovered > 0
+
+
+def _shown(measure: str, value: float) -> str:
+    if measure.endswith(("_seconds", *(f"_{quantile}" for quantile in _QUANTILES))):
+        return format_duration(round(value, 4))
+    return f"{value:g}"

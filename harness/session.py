@@ -1,0 +1,180 @@
+"""One `harness run`, from a scenario to its report and exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+
+from harness import __version__
+from harness.comparison import ComparisonRun, Measured, Noise, Request
+from harness.coordinators.sources import locate
+from harness.gate import check_expectations
+from harness.report.model import Comparison
+from harness.report.progress import LiveProgress
+from harness.runtimes.launcher import Launcher
+
+# A timer this late shows a machine too busy for jobs and leases of a fraction of a second.
+_NOISY = 0.1
+
+
+class Exit(IntEnum):
+    """How a command ends. Where several apply, the first of 2, 3, 130, 1, 4 counts."""
+
+    OK = 0
+    VIOLATION = 1
+    BAD_INPUT = 2
+    ENVIRONMENT = 3
+    INCONCLUSIVE = 4
+    INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What one run came to: the comparison, unmet expectations in words, and the exit code."""
+
+    comparison: Comparison
+    violations: tuple[str, ...]
+    code: Exit
+
+
+def run_session(
+    request: Request, console: Console, command: Sequence[str], environ: Mapping[str, str]
+) -> Session:
+    """Run all trials and judge them; progress goes to `console`.
+
+    SIGINT, SIGTERM and SIGHUP end it early, with what there is by then; a second one at once.
+    Raises LauncherError where processes cannot be started here.
+    """
+    (request.directory / "histories").mkdir(parents=True, exist_ok=True)
+    with LiveProgress(console) as progress:
+        run = ComparisonRun(request, locate(environ), progress)
+        interrupted = asyncio.run(_run(run, progress, console))
+    measured = run.measured(interrupted)
+    violations = [
+        violation.text
+        for violation in check_expectations(
+            request.scenario, {result.approach: result for result in measured.results}
+        )
+    ]
+    return Session(
+        _comparison(request, measured, violations, command),
+        tuple(violations),
+        _exit_code(measured, violations),
+    )
+
+
+async def _run(run: ComparisonRun, progress: LiveProgress, console: Console) -> bool:
+    """Run the trials; true where a signal cut them short."""
+    loop = asyncio.get_running_loop()
+    with Launcher() as launcher:
+        trials = asyncio.create_task(run.run(launcher))
+
+        def stop() -> None:
+            console.print("stopping; what has run so far is judged. Again to quit at once")
+            trials.cancel()
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, stop)
+        while not trials.done():
+            await asyncio.wait({trials}, timeout=0.5)
+            progress.tick()
+        if trials.cancelled():
+            return True
+        trials.result()
+        return False
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def _comparison(
+    request: Request, measured: Measured, violations: Sequence[str], command: Sequence[str]
+) -> Comparison:
+    notes = [f"expectation not met: {violation}" for violation in violations]
+    if measured.interrupted:
+        notes.append("Interrupted: what had run by then was judged.")
+    if measured.noise is not None and measured.noise.max > _NOISY:
+        notes.append(
+            f"The machine was busy: timers were up to {_milliseconds(measured.noise.max)} late. "
+            "Read latencies with that in mind; jobs and leases shorter than that may have suffered."
+        )
+    return Comparison(
+        scenario=request.scenario.name,
+        description=request.scenario.description,
+        runtime=request.runtime,
+        seed=request.seed,
+        results=measured.results,
+        verdicts=measured.verdicts,
+        about=_about(measured, command),
+        notes=tuple(notes),
+    )
+
+
+def _about(measured: Measured, command: Sequence[str]) -> dict[str, str]:
+    memory = psutil.virtual_memory().total / 2**30
+    about = {
+        "command": " ".join(command),
+        "when": time.strftime("%Y-%m-%d %H:%M:%S %z"),
+        **measured.coordinators,
+        "machine": f"{platform.system()} {platform.release()}, {platform.machine()},"
+        f" {os.cpu_count()} cores, {memory:.0f} GiB",
+        "versions": f"harness {__version__}, Python {platform.python_version()}",
+    }
+    if measured.noise is not None:
+        about["timers late by"] = _lateness(measured.noise)
+    return about
+
+
+def _lateness(noise: Noise) -> str:
+    return f"{_milliseconds(noise.p99)} (p99), {_milliseconds(noise.max)} (most)"
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.1f} ms"
+
+
+def _exit_code(measured: Measured, violations: Sequence[str]) -> Exit:
+    ran = [result for result in measured.results if result.skipped is None]
+    if not ran and not measured.interrupted:
+        return Exit.ENVIRONMENT
+    if measured.interrupted:
+        return Exit.INTERRUPTED
+    if violations:
+        return Exit.VIOLATION
+    if any(result.trials == result.invalid_trials for result in ran):
+        return Exit.INCONCLUSIVE
+    return Exit.OK
+
+
+def default_directory(reports: Path, scenario: str) -> Path:
+    """Where a run writes to if it is not told: `reports/<scenario>-<time>`, never one twice."""
+    stem = f"{scenario}-{time.strftime('%Y%m%d-%H%M%S')}"
+    directory = reports / stem
+    count = 1
+    while directory.exists():
+        count += 1
+        directory = reports / f"{stem}-{count}"
+    return directory
+
+
+def point_latest(directory: Path) -> None:
+    """Let `latest`, beside the directory, point to it."""
+    latest = directory.parent / "latest"
+    if latest.exists() and not latest.is_symlink():
+        return
+    fresh = directory.parent / f".latest-{os.getpid()}"
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(directory.name)
+    fresh.replace(latest)
