@@ -33,8 +33,6 @@ _PATIENCE = 5.0
 _SILENCE = 0.2
 _READY = 30.0
 
-_FORGETTING = {"redis": "key-delete", "zookeeper": "session-close", "postgres": "backend-terminate"}
-
 
 class ProcessCluster:
     """The workers of one trial as processes, and what faults may do to them."""
@@ -213,7 +211,7 @@ class ProcessCluster:
             raise NotLanded(str(error)) from None
         if not gone:
             raise TargetGone(f"{lease.worker} held {lease.resource} no more")
-        return Landed(self.now(), _FORGETTING[self._server.name])
+        return Landed(self.now(), "server-side")
 
     async def _fork(self, worker: str) -> None:
         count = self._starts[worker] = self._starts.get(worker, 0) + 1

@@ -174,3 +174,13 @@ class TestDoubleHold:
         assert judged(first, run, later, life(4, "exited", "w1")).double_holds == ()
         (hold,) = judged(first, run, early, life(4, "exited", "w1")).double_holds
         assert (hold.start, hold.end) == (1.05, 1.1)
+
+    def test_its_due_time_names_the_run_to_the_millisecond(self) -> None:
+        first = lease(1, "granted", "w1", job="report", due=1.0004)
+        later = lease(3, "granted", "w2", job="report", due=3)
+        assert judged(first, ran(1, "w1", "1", due=1), later).double_holds == ()
+
+    def test_a_lease_of_a_job_does_not_end_with_a_run(self) -> None:
+        first = lease(0.2, "granted", "w1", job="report")
+        later = lease(3, "granted", "w2", job="report")
+        assert len(judged(first, ran(0.3, "w1", "1"), later).double_holds) == 1

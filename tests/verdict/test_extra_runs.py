@@ -25,6 +25,11 @@ def test_a_run_after_one_had_completed_is_repeated() -> None:
     assert extras(verdict) == [None, Extra.REPEATED]
 
 
+def test_runs_that_only_touch_are_repeated() -> None:
+    verdict = judged(*(ran(at, "w1", f"{at}", due=1) for at in (1, 1.1, 1.2)))
+    assert extras(verdict) == [None, Extra.REPEATED, Extra.REPEATED]
+
+
 def test_a_run_after_one_was_lost_is_retried() -> None:
     verdict = judged(
         started(1, "w1", "1", due=1), life(1.1, "exited", "w1"), ran(1.1, "w2", "1", due=1)

@@ -186,6 +186,10 @@ class TestOverrun:
         verdict = judged(self.long(), fault(1.5, "pause", "w1"), well(3))
         assert of(verdict)[1] == "never_started"
 
+    def test_what_happens_to_the_worker_later_does_not_matter(self) -> None:
+        verdict = judged(self.long(), fault(2.2, "pause", "w1"), well(3))
+        assert of(verdict)[1] == "overrun"
+
     def test_a_worker_that_was_resumed_is_one(self) -> None:
         resumed = Event(at=1.7, kind="fault.healed", fault="pause#1")
         verdict = judged(self.long(), fault(1.5, "pause", "w1"), resumed, well(3))

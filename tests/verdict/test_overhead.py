@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.history.event import Event
@@ -41,6 +43,21 @@ def test_lease_wait_is_from_requested_to_granted() -> None:
         lease(1.9, "granted", "w2"),
     )
     assert list(verdict.lease_wait) == pytest.approx([0.2])
+
+
+def test_who_asks_again_and_again_has_waited_since_the_first_time() -> None:
+    asked = [lease(at, "requested", "w1") for at in (1, 1.5, 2)]
+    assert list(judged(asked, lease(2.1, "granted", "w1")).lease_wait) == pytest.approx([1.1])
+
+
+def test_leases_without_an_id_are_told_apart_by_resource() -> None:
+    verdict = judged(
+        replace(lease(1, "requested", "w1", "a"), lease=None),
+        replace(lease(2, "requested", "w1", "b"), lease=None),
+        replace(lease(2.5, "granted", "w1", "b"), lease=None),
+        replace(lease(3, "granted", "w1", "a"), lease=None),
+    )
+    assert list(verdict.lease_wait) == pytest.approx([0.5, 2])
 
 
 def test_a_request_of_an_earlier_life_is_not_waited_for() -> None:

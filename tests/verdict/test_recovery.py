@@ -151,6 +151,17 @@ class TestFailover:
         assert seen(gone.failover) == near((1.9, False))
         assert seen(returned.failover) == near((0.9, False))
 
+    def test_where_nobody_says_ready_a_crashed_worker_is_able_again_once_started(self) -> None:
+        verdict = judged(
+            crash(0.5, "w2"),
+            life(0.8, "started", "w2"),
+            started(1, "w1", "1", due=1),
+            crash(1.1),
+            ran(2, "w2", "1", due=2),
+            well(3),
+        )
+        assert seen(verdict.failover) == near((0.9, False))
+
     def test_during_a_partition_the_isolated_worker_may_still_be_the_next(self) -> None:
         verdict = judged(
             lease(0.5, "granted", "w1"),
