@@ -10,6 +10,9 @@ from harness.history.event import Event
 
 Direction = Literal["both", "requests", "replies"]
 
+SERVER_SIDE = "server-side"
+"""The mechanism of what is done at the coordinator itself."""
+
 
 class NotLanded(Exception):
     """A disturbance that was seen not to take effect, or not to end. One line says why."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pydantic.dataclasses import dataclass
 
-from harness.faults.cluster import Cluster, Landed, TargetGone
+from harness.faults.cluster import SERVER_SIDE, Cluster, Landed, TargetGone
 from harness.faults.fault import STRICT, Fault
 
 
@@ -24,8 +24,8 @@ class Expire(Fault):
 
     @property
     def lasts(self) -> float | None:
-        """There is nothing to undo."""
-        return None
+        """No time at all: what is forgotten is not remembered."""
+        return 0.0
 
     async def apply(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
         """Forget every lease that they hold, each system once."""
@@ -39,3 +39,7 @@ class Expire(Fault):
             raise TargetGone(f"{', '.join(targets)} held no lease any more")
         landed = await asyncio.gather(*(cluster.forget(lease) for lease in leases.values()))
         return min(landed, key=lambda one: one.at)
+
+    async def undo(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
+        """Nothing: it is over as soon as it happened."""
+        return Landed(cluster.now(), SERVER_SIDE)

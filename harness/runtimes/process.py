@@ -15,7 +15,7 @@ from dataclasses import replace
 import psutil
 
 from harness.coordinators.server import ServerError
-from harness.faults.cluster import Direction, Landed, NotLanded, TargetGone
+from harness.faults.cluster import SERVER_SIDE, Direction, Landed, NotLanded, TargetGone
 from harness.faults.observation import HeldLease, Observation
 from harness.history.event import Event, event_from_json
 from harness.history.journal import Recorder
@@ -211,7 +211,7 @@ class ProcessCluster:
             raise NotLanded(str(error)) from None
         if not gone:
             raise TargetGone(f"{lease.worker} held {lease.resource} no more")
-        return Landed(self.now(), "server-side")
+        return Landed(self.now(), SERVER_SIDE)
 
     async def _fork(self, worker: str) -> None:
         count = self._starts[worker] = self._starts.get(worker, 0) + 1

@@ -306,6 +306,11 @@ class TestOutage:
         events = lease(0.5, "granted", "w1"), crash(1), well(5, 6, 7, 8)
         assert self.outage(*events, jobs=[late]) == near((0, False))
 
+    def test_from_its_first_due_time_on_it_is(self) -> None:
+        late = JobLine("report", every=1.0, first=5.0)
+        events = lease(0.5, "granted", "w1"), crash(1), well(7, 8)
+        assert self.outage(*events, jobs=[late]) == near((2, False))
+
     def test_starts_of_a_paused_worker_do_not_end_it(self) -> None:
         events = (
             lease(0.5, "granted", "w1"),
