@@ -73,7 +73,7 @@ def event_from_json(row: Mapping[str, Any], at: float | None = None) -> Event:
     if not isinstance(kind, str) or not kind:
         raise ValueError("an event needs a 'kind', a text")
     moment = row.get("at", at)
-    if moment is None or not _is_number(moment):
+    if moment is None or not is_number(moment):
         raise ValueError(f"{kind}: needs 'at', a number of seconds")
     known: dict[str, Any] = {}
     extra: dict[str, Any] = {}
@@ -93,7 +93,7 @@ def _checked(kind: str, name: str, value: Any) -> Any:
     if name in _WHOLE and (not isinstance(value, int) or isinstance(value, bool)):
         raise ValueError(f"{kind}: '{name}' must be a whole number, not {value!r}")
     if name == "due":
-        if not _is_number(value):
+        if not is_number(value):
             raise ValueError(f"{kind}: 'due' must be a number of seconds, not {value!r}")
         return float(value)
     if name == "targets":
@@ -107,5 +107,6 @@ def _checked(kind: str, name: str, value: Any) -> Any:
     return value
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def is_number(value: object) -> bool:
+    """Whether it is a number as JSON knows it, of a size that a clock may show."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.history.event import VERSION
+from harness.history.event import VERSION, is_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +84,14 @@ def trial_from_json(row: Mapping[str, Any]) -> TrialLine:
     """
     if row.get("kind") != "trial":
         raise ValueError('a history starts with a line of kind "trial"')
-    if row.get("version") != VERSION:
+    if row.get("version") != VERSION or row.get("version") is True:
         raise ValueError(f"version {row.get('version')!r} is not known here; this reads {VERSION}")
     jobs = row.get("jobs")
     if not isinstance(jobs, list) or not jobs:
         raise ValueError("trial: needs 'jobs', a list with at least one job")
+    faults = row.get("faults") or []
+    if not isinstance(faults, list):
+        raise ValueError(f"trial: 'faults' must be a list, not {faults!r}")
     seed = row.get("seed", 0)
     workers = row.get("workers", [])
     if not isinstance(workers, list) or not all(isinstance(name, str) for name in workers):
@@ -101,10 +104,19 @@ def trial_from_json(row: Mapping[str, Any]) -> TrialLine:
         workers=tuple(workers),
         duration=_seconds(row, "trial", "duration"),
         grace=_seconds(row, "trial", "grace", 0.0),
-        jobs=tuple(_job(job) for job in jobs),
-        faults=tuple(_fault(fault) for fault in row.get("faults") or ()),
+        jobs=_jobs(jobs),
+        faults=tuple(_fault(fault) for fault in faults),
         extra={name: value for name, value in row.items() if name not in _KNOWN},
     )
+
+
+def _jobs(rows: list[Any]) -> tuple[JobLine, ...]:
+    jobs = tuple(_job(row) for row in rows)
+    names = [job.name for job in jobs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"trial: there are two jobs named {name}")
+    return jobs
 
 
 def _job(row: Any) -> JobLine:
@@ -121,11 +133,13 @@ def _fault(row: Any) -> FaultLine:
     if not isinstance(row, dict) or not isinstance(row.get("fault"), str):
         raise ValueError(f"trial: a planned fault needs a 'fault', its id, got {row!r}")
     at = row.get("at")
+    if at is not None and not is_number(at):
+        raise ValueError(f"fault {row['fault']}: 'at' must be a number of seconds, not {at!r}")
     return FaultLine(row["fault"], str(row.get("type", "")), None if at is None else float(at))
 
 
 def _seconds(row: Mapping[str, Any], where: str, name: str, default: float | None = None) -> float:
     value = row.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+    if value is None or not is_number(value) or value < 0:
         raise ValueError(f"{where}: needs '{name}', a number of seconds, not {value!r}")
     return float(value)

@@ -90,22 +90,24 @@ def _failover(hit: Hit, job: JobLine, starts: _Line, end: float) -> Sample:
 
 
 def _outage(hit: Hit, job: JobLine, starts: _Line, end: float, grace: float) -> Sample:
-    """The longest stretch without a start, beyond the job's period.
+    """The longest stretch without a start, beyond the job's period, whoever starts.
 
-    Censored where the end cuts off a stretch that is already too long.
+    Here a victim that is back counts: the job is not out while it runs. Censored where the end
+    cuts off the longest stretch, already too long.
     """
     following = starts.after(hit)
     # Before its first due time, a job is not out.
     begin = starts.times[following - 1] if following else job.first - job.every
     healed = min(hit.healed + grace, end)
     longest = 0.0
-    for start in _recovering(hit, starts):
+    for start in starts.times[following:]:
         if begin >= healed:
             break
         longest = max(longest, start - begin - job.every)
         begin = start
     open_for = end - begin - job.every if begin < healed else 0.0
-    return Sample(hit.fault, job.name, hit.at, max(longest, open_for), open_for > SLACK)
+    cut_off = open_for > SLACK and open_for > longest
+    return Sample(hit.fault, job.name, hit.at, max(longest, open_for), cut_off)
 
 
 def _takeover(hit: Hit, hold: Hold, grants: _Line, end: float) -> list[Sample]:

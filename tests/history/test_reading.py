@@ -59,6 +59,8 @@ def test_a_whole_last_line_without_its_newline_is_read(path: Path) -> None:
         ('{"kind":"run.started"}', "'at'"),
         ('{"kind":"run.started","at":"1"}', "'at'"),
         ('{"kind":"run.started","at":true}', "'at'"),
+        ('{"kind":"run.started","at":NaN}', "'at'"),
+        ('{"kind":"run.started","at":1' + 400 * "0" + "}", "'at'"),
         ('{"kind":"run.started","at":1,"job":3}', "'job'"),
         ('{"kind":"run.started","at":1,"due":"soon"}', "'due'"),
         ('{"kind":"lease.granted","at":1,"fence":1.5}', "'fence'"),
@@ -118,6 +120,11 @@ def test_a_torn_first_line_is_an_error(path: Path) -> None:
         ({"jobs": [{"name": "report", "every": 0}]}, "'every'"),
         ({"workers": "w1"}, "'workers'"),
         ({"faults": [{"type": "crash"}]}, "'fault'"),
+        ({"faults": 5}, "'faults'"),
+        ({"faults": [{"fault": "crash#1", "at": "soon"}]}, "'at'"),
+        ({"version": True}, "version True"),
+        ({"duration": float("inf")}, "'duration'"),
+        ({"jobs": [{"name": "a", "every": 1}, {"name": "a", "every": 2}]}, "two jobs named a"),
     ],
 )
 def test_a_trial_line_that_cannot_be_judged_is_an_error(

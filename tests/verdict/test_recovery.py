@@ -301,6 +301,23 @@ class TestOutage:
         events = well(1), started(2, "w1", "1", due=2), crash(2.1)
         assert self.outage(*events) == near((5, True))
 
+    def test_a_short_stretch_at_the_end_does_not_censor_a_longer_one_before(self) -> None:
+        events = started(2, "w1", "1", due=2), crash(2.1), well(6), healed(6.5, "crash")
+        assert self.outage(*events) == near((3, False))
+
+    def test_a_victim_that_is_back_ends_it_though_it_is_no_failover(self) -> None:
+        verdict = judged(
+            started(1, "w1", "1", due=1),
+            life(0, "ready", "w1"),
+            crash(1.1),
+            life(2.5, "ready", "w1"),
+            well(3, 4, 5, worker="w1"),
+            well(6, 7, 8),
+            duration=8,
+        )
+        assert seen(verdict.outage) == near((1, False))
+        assert seen(verdict.failover) == near((4.9, False))
+
     def test_a_job_is_not_out_before_its_first_due_time(self) -> None:
         late = JobLine("report", every=1.0, first=5.0)
         events = lease(0.5, "granted", "w1"), crash(1), well(5, 6, 7, 8)
