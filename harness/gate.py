@@ -55,7 +55,8 @@ def _violation(expectation: Expectation, result: Result) -> Violation | None:
     value: float | None = attrgetter(MEASURES[name])(result)
     low, high = expectation.minimum, expectation.maximum
     if value is None:
-        if not _never_ended(name, result):
+        # Whatever lies beyond the end is at least as much as is asked for.
+        if high is None or not _never_ended(name, result):
             return None
         text = f"{name} lies beyond the end of the trial"
     elif high is not None and value > high:

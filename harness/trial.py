@@ -75,6 +75,7 @@ async def run_trial(
             cluster.begin()
             await _live_through(cluster, trial, faults)
             await cluster.drain(_longest(trial.jobs) + _DRAIN)
+            _raise_if_broken(cluster)
             reason = "completed"
         except (TrialError, ServerError, CoordinatorError) as trouble:
             error = str(trouble)
@@ -104,6 +105,10 @@ async def _live_through(
         injecting.cancel()
         with suppress(asyncio.CancelledError):
             await injecting
+    _raise_if_broken(cluster)
+
+
+def _raise_if_broken(cluster: TrialCluster) -> None:
     if cluster.broken.done():
         cluster.broken.result()
 

@@ -16,10 +16,10 @@ from harness.worker.worker import Lease, OnLost, PortT, Worker
 
 @dataclass(eq=False)
 class Term:
-    """An instance's time in office: its lease while it leads, its last run of each job."""
+    """An instance's time in office: its lease while it leads, and what it has run."""
 
     lease: Lease | None = None
-    ran: dict[str, float] = field(default_factory=dict)
+    ran: set[Due] = field(default_factory=set)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +40,7 @@ class Leader(Approach[PortT]):
             async with asyncio.TaskGroup() as runs:
                 campaign = tasks.create_task(self._campaign(worker, term, runs))
                 async for due in worker.due_runs():
-                    if term.lease is not None and due.at > term.ran.get(due.job, -1.0):
-                        runs.create_task(self._fire(worker, due, term))
+                    self._fire(worker, due, term, runs)
             campaign.cancel()
         if term.lease is not None:
             worker.released(term.lease)
@@ -74,20 +73,29 @@ class Leader(Approach[PortT]):
             grant = await self.elect(worker)
             worker.granted(lease, grant.handle, grant.fence)
             term.lease = lease
-            if self.catch_up != "none":
-                for due in await self._gap(worker):
-                    runs.create_task(self._fire(worker, due, term))
+            if self.catch_up != "none" and not worker.stopping.is_set():
+                runs.create_task(self._catch_up(worker, term, runs))
             await self.serve(worker, lease)
             term.lease = None
             worker.lost(lease)
 
-    async def _fire(self, worker: Worker[PortT], due: Due, term: Term) -> None:
-        term.ran[due.job] = max(due.at, term.ran.get(due.job, due.at))
-        lease = term.lease
+    def _fire(self, worker: Worker[PortT], due: Due, term: Term, runs: asyncio.TaskGroup) -> None:
+        """Run it if we lead, and only once: what was due during the election is in the gap too."""
+        if term.lease is None or due in term.ran:
+            return
+        term.ran.add(due)
+        runs.create_task(self._run(worker, due, term.lease))
+
+    async def _run(self, worker: Worker[PortT], due: Due, lease: Lease) -> None:
         if self.catch_up != "none":
             with suppress(CoordinatorError):
                 await self.note_run(worker, due)
         await worker.execute(due, lease, self.on_lost)
+
+    async def _catch_up(self, worker: Worker[PortT], term: Term, runs: asyncio.TaskGroup) -> None:
+        for due in await self._gap(worker):
+            if not worker.stopping.is_set():
+                self._fire(worker, due, term, runs)
 
     async def _gap(self, worker: Worker[PortT]) -> list[Due]:
         """The due times since the last noted run of each job, as far as we are to catch up."""

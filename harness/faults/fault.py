@@ -10,7 +10,7 @@ from typing import ClassVar
 from pydantic import ConfigDict, model_validator
 from pydantic.dataclasses import dataclass
 
-from harness.faults.cluster import Cluster, Landed
+from harness.faults.cluster import Cluster, Landed, NotLanded, TargetGone
 from harness.scenario.duration import PositiveSeconds, Seconds
 from harness.scenario.target import Target
 
@@ -60,6 +60,16 @@ class Fault(ABC):
 
 
 async def each(operation: Callable[[str], Awaitable[Landed]], targets: Iterable[str]) -> Landed:
-    """Do it to all targets at once; the first moment counts."""
-    landed: list[Landed] = await asyncio.gather(*(operation(target) for target in targets))
+    """Do it to all targets at once; the first moment counts.
+
+    Raises NotLanded where one of them fails; TargetGone, after which another target may be chosen,
+    only where none was hit.
+    """
+    done = await asyncio.gather(*(operation(target) for target in targets), return_exceptions=True)
+    landed = [one for one in done if isinstance(one, Landed)]
+    failed = [one for one in done if isinstance(one, BaseException)]
+    if landed and failed and isinstance(failed[0], TargetGone):
+        raise NotLanded(f"{failed[0]}; others were hit")
+    if failed:
+        raise failed[0]
     return min(landed, key=lambda one: one.at)

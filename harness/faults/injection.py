@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 from harness.faults.cluster import Cluster, Landed, NotLanded, TargetGone
 from harness.faults.plan import PlannedFault
-from harness.faults.targets import Targets
+from harness.faults.targets import PATIENCE, Targets
 from harness.history.event import Event
 
+# Seconds until another target is looked for, after one was gone.
+_AGAIN = 0.01
 
-async def inject_all(plan: Sequence[PlannedFault], cluster: Cluster, seed: int) -> None:
-    """Inject every fault at its time, until cancelled; then undo what the end needs undone."""
-    targets = Targets(cluster, seed)
+
+async def inject_all(
+    plan: Sequence[PlannedFault], cluster: Cluster, seed: int, patience: float = PATIENCE
+) -> None:
+    """Inject every fault at its time, until cancelled; then undo what the end needs undone.
+
+    A fault that finds no target for `patience` seconds has failed.
+    """
+    targets = Targets(cluster, seed, patience)
     async with asyncio.TaskGroup() as faults:
         for planned in plan:
             faults.create_task(_inject(planned, cluster, targets))
@@ -22,8 +31,10 @@ async def inject_all(plan: Sequence[PlannedFault], cluster: Cluster, seed: int) 
 async def _inject(planned: PlannedFault, cluster: Cluster, targets: Targets) -> None:
     await asyncio.sleep(planned.at - cluster.now())
     try:
-        while not await _hit(planned, cluster, targets):
-            pass
+        while (gone := await _hit(planned, cluster, targets)) is not None:
+            if cluster.now() >= planned.at + targets.patience:
+                raise gone
+            await asyncio.sleep(_AGAIN)
     except NotLanded as error:
         cluster.record(
             Event(
@@ -36,16 +47,22 @@ async def _inject(planned: PlannedFault, cluster: Cluster, targets: Targets) -> 
         )
 
 
-async def _hit(planned: PlannedFault, cluster: Cluster, targets: Targets) -> bool:
-    """Choose a target and take the fault through its life; False where the target slipped away."""
+async def _hit(planned: PlannedFault, cluster: Cluster, targets: Targets) -> TargetGone | None:
+    """Choose a target and take the fault through its life; an error where the target was gone."""
     async with targets.chosen(planned) as victims:
         try:
             landed = await planned.fault.apply(cluster, victims)
-        except TargetGone:
-            return False
+        except TargetGone as gone:
+            return gone
+        except (asyncio.CancelledError, NotLanded):
+            # Part of it may have been done.
+            if planned.fault.undone_at_end:
+                with suppress(NotLanded):
+                    await planned.fault.undo(cluster, victims)
+            raise
         _record("fault.injected", planned, cluster, victims, landed)
         await _hold_and_undo(planned, cluster, victims, landed)
-        return True
+        return None
 
 
 async def _hold_and_undo(
@@ -56,11 +73,11 @@ async def _hold_and_undo(
         return
     try:
         await asyncio.sleep(landed.at + fault.lasts - cluster.now())
+        await _undo(planned, cluster, victims)
     except asyncio.CancelledError:
         if fault.undone_at_end:
             await _undo(planned, cluster, victims)
         raise
-    await _undo(planned, cluster, victims)
 
 
 async def _undo(planned: PlannedFault, cluster: Cluster, victims: Sequence[str]) -> None:

@@ -11,14 +11,15 @@ from harness.faults.cluster import Cluster, NotLanded
 from harness.faults.plan import PlannedFault
 from harness.scenario.target import Form, Target
 
-# How long a fault waits for somebody to be running, or to hold a lease, before it gives up.
+# Seconds that a fault waits for somebody to be running, or to hold a lease, before it gives up.
 PATIENCE = 10.0
 
 
 class Targets:
     """Chooses targets by the trial's seed, never a worker that another fault has in its hands."""
 
-    def __init__(self, cluster: Cluster, seed: int) -> None:
+    def __init__(self, cluster: Cluster, seed: int, patience: float = PATIENCE) -> None:
+        self.patience = patience
         self._cluster = cluster
         self._seed = seed
         self._taken: set[str] = set()
@@ -30,12 +31,13 @@ class Targets:
         Waits for a target that is defined by what it does; raises NotLanded where none turns up.
         """
         target = planned.fault.target
-        deadline = planned.at + PATIENCE
         try:
-            async with asyncio.timeout(deadline - self._cluster.now()):
+            async with asyncio.timeout(planned.at + self.patience - self._cluster.now()):
                 await self._cluster.observation.until(lambda: bool(self._candidates(target)))
         except TimeoutError:
-            raise NotLanded(f"no target: {target} matched no worker for {PATIENCE:g} s") from None
+            raise NotLanded(
+                f"no target: {target} matched no worker for {self.patience:g} s"
+            ) from None
         victims = self._pick(planned)
         self._taken |= set(victims)
         try:

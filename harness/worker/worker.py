@@ -19,6 +19,9 @@ PortT = TypeVar("PortT")
 
 OnLost = Literal["finish", "abort"]
 
+# Due within a nanosecond is due: on a clock that only moves when told to, a shorter sleep is none.
+_NOW = 1e-9
+
 
 @dataclass(eq=False, slots=True)
 class Lease:
@@ -105,7 +108,7 @@ class Worker(Generic[PortT]):
         for due in due_times(self._instance.jobs):
             if due.at < start:
                 continue
-            while (wait := due.at - self.clock.own()) > 0 and not self.stopping.is_set():
+            while (wait := due.at - self.clock.own()) > _NOW and not self.stopping.is_set():
                 await self.sleep(wait)
             if self.stopping.is_set():
                 return

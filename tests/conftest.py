@@ -1,0 +1,20 @@
+"""Tests marked `virtual_time` run on a clock that jumps from timer to timer."""
+
+from __future__ import annotations
+
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from tests.virtual_time import VirtualTimeLoop
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "virtual_time: runs on a clock that jumps to the next timer")
+
+
+def pytest_asyncio_loop_factories(
+    item: pytest.Item,
+) -> Mapping[str, Callable[[], AbstractEventLoop]] | None:
+    return {"virtual": VirtualTimeLoop} if item.get_closest_marker("virtual_time") else None

@@ -1,0 +1,233 @@
+"""The library's scenarios come out as theory says: signs, and closed forms of recovery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from harness.coordinators.found import Found
+from harness.history.event import Event
+from harness.history.reading import History
+from tests.live.command import Ran
+from tests.live.conftest import Need
+from tests.live.oracle import MISFITS, ORACLE, SHORTENED, Row, measured
+
+# The first test of a scenario waits for its run.
+pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
+
+# What the machine may add: a process that gets its turn late, a due time noticed late. Generous, as
+# two cores run forty workers; an algorithm that is wrong is wrong by a period or a lease.
+MARGIN = 0.3  # s
+
+
+@pytest.mark.parametrize("scenario", SHORTENED)
+def test_no_approach_is_skipped_where_all_coordinators_are_there(
+    scenario: str, ran: Callable[[str], Ran], coordinators: dict[str, Found]
+) -> None:
+    results = ran(scenario).results
+    missing = {name for name, one in coordinators.items() if one.source is None}
+    if missing:
+        pytest.skip(f"this machine has no {', '.join(sorted(missing))}")
+    skipped = {(scenario, name) for name, result in results.items() if result["skipped"]}
+    assert skipped == {pair for pair in MISFITS if pair[0] == scenario}
+    counted = {name: result["invalid"] for name, result in results.items()}
+    assert not any(counted.values()), counted
+
+
+@pytest.mark.parametrize("scenario", SHORTENED)
+def test_what_the_scenario_expects_is_met(scenario: str, ran: Callable[[str], Ran]) -> None:
+    done = ran(scenario)
+    assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize("row", ORACLE, ids=str)
+def test_the_sign_is_right(row: Row, ran: Callable[[str], Ran], need: Need) -> None:
+    need(row.approach)
+    result = ran(row.scenario).results[row.approach]
+    assert row.holds(result), f"{row.measure} is {measured(result, row.measure)}: {result}"
+
+
+@pytest.mark.parametrize("row", ORACLE, ids=str)
+def test_the_sign_is_refuted_by_the_opposite(row: Row) -> None:
+    """The detector fires: a result that says otherwise does not bear the row out."""
+    count = 3 if row.sign == "none" else 0
+    result: dict[str, Any] = {"expected": 7}
+    nested = result
+    *above, last = row.measure.split(".")
+    for key in above:
+        nested = nested.setdefault(key, {})
+    nested[last] = count
+    assert not row.holds(result)
+
+
+def test_no_fault_of_the_library_fails_to_land(ran: Callable[[str], Ran]) -> None:
+    for scenario in SHORTENED:
+        for history in ran(scenario).histories():
+            kinds = {event.kind for event in history.events}
+            planned = {fault.fault for fault in history.trial.faults}
+            injected = {e.fault for e in history.events if e.kind == "fault.injected"}
+            assert "fault.failed" not in kinds, history.path
+            assert injected == planned, history.path
+
+
+@pytest.mark.parametrize(
+    "approach",
+    [
+        "redis-setnx",
+        "redis-lock",
+        "redis-watchdog",
+        "zookeeper-lock",
+        "zookeeper-leader",
+        "postgres-advisory-lock",
+        "postgres-queue",
+    ],
+)
+def test_an_expiry_takes_the_lease_of_its_target(
+    approach: str, ran: Callable[[str], Ran], need: Need
+) -> None:
+    need(approach)
+    done = ran("lease-expiry")
+    history = done.history(approach)
+    expiries = [event for event in history.events if event.kind == "fault.injected"]
+    assert expiries
+    assert done.results[approach]["mechanisms"] == ["server-side"]
+    for expiry in expiries:
+        (victim,) = expiry.targets or ()
+        held = _held(history, victim, expiry.at)
+        assert held, expiry
+        # Somebody else is given what the victim's run still relies on.
+        resource = held[0].resource
+        following = (
+            event
+            for event in _in_order(history)
+            if event.kind == "lease.granted" and event.at > expiry.at
+        )
+        regranted = next((e for e in following if e.resource == resource), None)
+        assert regranted is not None, f"nobody was granted {resource} after {expiry}"
+
+
+@dataclass(slots=True)
+class Crash:
+    """A crash in a history: when, whom, and the grants and runs that it took along."""
+
+    at: float
+    victim: str
+    held: list[Event] = field(default_factory=list)
+    running: list[Event] = field(default_factory=list)
+
+
+def test_the_next_leader_takes_over_when_the_session_has_expired(
+    ran: Callable[[str], Ran], need: Need
+) -> None:
+    """T - U[0, T/3] + U(0, tick]: a heartbeat every T/3, expiry at the tick after T of silence."""
+    need("zookeeper-leader")
+    session, tick = 2.0, 0.2
+    history = ran("worker-crash").history("zookeeper-leader")
+    takeovers = []
+    for crash in _crashes(history):
+        for grant in crash.held:
+            taken = _next(history, crash.at, "lease.granted", resource=grant.resource)
+            assert taken.worker != crash.victim
+            takeovers.append(taken.at - crash.at)
+    assert takeovers
+    # Heartbeats may be late too, but their period has slack: kazoo sends them early at random.
+    assert min(takeovers) >= session - session / 3 - MARGIN / 3, takeovers
+    assert max(takeovers) <= session + tick + MARGIN, takeovers
+    latency = ran("worker-crash").results["zookeeper-leader"]["takeover"]
+    assert latency["samples"] == len(takeovers)
+    assert latency["max"] == pytest.approx(max(takeovers), abs=0.05)
+
+
+def test_a_lock_bound_to_a_connection_is_free_for_the_next_due_time(
+    ran: Callable[[str], Ran], need: Need
+) -> None:
+    need("postgres-advisory-lock")
+    history = ran("worker-crash").history("postgres-advisory-lock")
+    periods = {job.name: job.every for job in history.trial.jobs}
+    gaps = []
+    for crash in _crashes(history):
+        for run in crash.running:
+            assert run.job is not None
+            resumed = _next(history, crash.at, "run.started", job=run.job)
+            assert resumed.worker != crash.victim
+            assert resumed.at - crash.at <= periods[run.job] + MARGIN
+            gaps.append(resumed.at - crash.at)
+    assert gaps
+
+
+def test_a_lock_with_a_time_to_live_is_free_when_that_ran_out_and_not_before(
+    ran: Callable[[str], Ran], need: Need
+) -> None:
+    """Counted from the grant: the server set the key between the request and our answer."""
+    need("redis-lock")
+    history = ran("worker-crash").history("redis-lock")
+    ttl = history.trial.extra["parameters"]["ttl"]
+    periods = {job.name: job.every for job in history.trial.jobs}
+    requests = {e.lease: e.at for e in history.events if e.kind == "lease.requested"}
+    gaps = []
+    for crash in _crashes(history):
+        for grant in crash.held:
+            assert grant.job is not None
+            resumed = _next(history, crash.at, "run.started", job=grant.job)
+            # Redis counts in whole milliseconds.
+            assert resumed.at >= requests[grant.lease] + ttl - 0.002
+            assert resumed.at <= grant.at + ttl + periods[grant.job] + MARGIN
+            gaps.append(resumed.at - crash.at)
+    assert gaps
+
+
+def _in_order(history: History) -> list[Event]:
+    return sorted(history.events, key=lambda event: event.at)
+
+
+def _crashes(history: History) -> Iterator[Crash]:
+    """The crashes; their victims' last words were all written before them."""
+    for fault in _in_order(history):
+        if fault.kind == "fault.injected" and fault.type == "crash":
+            (victim,) = fault.targets or ()
+            held = _held(history, victim, fault.at)
+            yield Crash(fault.at, victim, held, _running(history, victim, fault.at))
+
+
+def _held(history: History, worker: str, at: float) -> list[Event]:
+    """The grants that a worker held at that moment."""
+    held: dict[str | None, Event] = {}
+    for event in _until(history, worker, at):
+        if event.kind == "lease.granted":
+            held[event.lease] = event
+        elif event.kind in ("lease.released", "lease.lost"):
+            held.pop(event.lease, None)
+        elif event.kind == "worker.exited":
+            held.clear()
+    return list(held.values())
+
+
+def _running(history: History, worker: str, at: float) -> list[Event]:
+    """The starts of the runs that a worker was in at that moment."""
+    running: dict[str | None, Event] = {}
+    for event in _until(history, worker, at):
+        if event.kind == "run.started":
+            running[event.run] = event
+        elif event.kind in ("run.finished", "run.failed"):
+            running.pop(event.run, None)
+        elif event.kind == "worker.exited":
+            running.clear()
+    return list(running.values())
+
+
+def _until(history: History, worker: str, at: float) -> Iterator[Event]:
+    return (e for e in _in_order(history) if e.worker == worker and e.at <= at)
+
+
+def _next(history: History, after: float, kind: str, **fields: str | None) -> Event:
+    """The first event of that kind and those fields after a moment."""
+    return next(
+        event
+        for event in _in_order(history)
+        if event.kind == kind
+        and event.at > after
+        and all(getattr(event, name) == value for name, value in fields.items())
+    )
