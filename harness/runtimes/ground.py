@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from harness.coordinators.found import Found
 from harness.coordinators.server import Launcher, Server, ServerError
 from harness.coordinators.sources import server_for
 from harness.runtimes.forking import Zygote
+
+
+_DESCRIPTORS = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ async def open_ground(
         except ServerError as error:
             missing[one.name] = str(error)
 
+    _allow_many_descriptors()
     zygote = Zygote()
     try:
         async with asyncio.TaskGroup() as starting:
@@ -50,3 +55,10 @@ async def open_ground(
     finally:
         zygote.close()
         await asyncio.gather(*(server.stop() for server in servers.values()))
+
+
+def _allow_many_descriptors() -> None:
+    """Raise our limit as far as we may: each worker takes about ten, and the usual limit is 1024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = _DESCRIPTORS if most == resource.RLIM_INFINITY else min(most, _DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (enough, most))

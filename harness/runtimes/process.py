@@ -205,13 +205,15 @@ class ProcessCluster:
         """Take the lease away at the coordinator."""
         if self._server is None or lease.handle is None:
             raise NotLanded(f"{lease.worker} holds nothing that a coordinator could forget")
+        # Its holder may hear of it before we do: what follows must not seem to come before.
+        at = self.now()
         try:
             gone = await self._server.forget(self._name, lease.handle)
         except ServerError as error:
             raise NotLanded(str(error)) from None
         if not gone:
             raise TargetGone(f"{lease.worker} held {lease.resource} no more")
-        return Landed(self.now(), SERVER_SIDE)
+        return Landed(at, SERVER_SIDE)
 
     async def _fork(self, worker: str) -> None:
         count = self._starts[worker] = self._starts.get(worker, 0) + 1

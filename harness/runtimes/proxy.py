@@ -238,8 +238,12 @@ class _End(asyncio.Protocol):
         self.gone = False  # its socket is closed
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # asyncio begins to read only after this call: settling may still pause it.
+        # Right after this call asyncio begins to read; in Python 3.11.2 also where it was told
+        # here to pause. So we begin right after that, before anything can have been read.
         assert isinstance(transport, asyncio.Transport)
+        asyncio.get_running_loop().call_soon(self._begin, transport)
+
+    def _begin(self, transport: asyncio.Transport) -> None:
         self.transport = transport
         if self.relay.over:
             self.reset()
