@@ -27,13 +27,14 @@ from harness.gate import MEASURES
 from harness.history.reading import History, HistoryError, read_history
 from harness.report.model import Comparison
 from harness.report.terminal import print_table
+from harness.runtimes.cluster import TrialError
 from harness.runtimes.launcher import LauncherError, clean_stale
 from harness.scenario.duration import format_duration, parse_duration
 from harness.scenario.loading import load_scenario
 from harness.scenario.model import Catalog, Scenario
 from harness.scenario.overrides import with_overrides
 from harness.scenario.problem import ScenarioError
-from harness.session import Exit, Session, default_directory, point_latest, run_session
+from harness.session import Exit, Session, StopSignals, new_directory, point_latest, run_session
 from harness.verdict.judge import judge
 from harness.verdict.model import Verdict
 from harness.verdict.result import result_as_json, summarize
@@ -101,13 +102,7 @@ def run(
             duration=None if duration is None else _duration(duration),
             approaches=approach,
         )
-        directory = out or default_directory(REPORTS, chosen.name)
-        if (directory / "histories").exists():
-            _fail(f"{directory} holds a run already; give another --out", Exit.BAD_INPUT)
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            _fail(f"--out {directory}: {error.strerror}", Exit.BAD_INPUT)
+        directory = _report_directory(out, chosen.name)
     request = Request(
         scenario=chosen,
         runtime=runtime,
@@ -116,14 +111,30 @@ def run(
         directory=directory,
         at_once=side_by_side,
     )
+    command = ["harness", *sys.argv[1:]]
+    with StopSignals(progress) as stop:
+        try:
+            session = run_session(request, progress, stop, command, os.environ)
+        except (LauncherError, TrialError) as error:
+            _fail(str(error), Exit.ENVIRONMENT)
+        _present(session, directory, progress, as_json)
+        if out is None:
+            point_latest(directory)
+    late = stop.seen and session.code is not Exit.ENVIRONMENT
+    raise typer.Exit(Exit.INTERRUPTED if late else session.code)
+
+
+def _report_directory(out: Path | None, scenario: str) -> Path:
+    """Make the directory of the report, with room for the histories."""
+    directory = out or REPORTS
     try:
-        session = run_session(request, progress, ["harness", *sys.argv[1:]], os.environ)
-    except LauncherError as error:
-        _fail(str(error), Exit.ENVIRONMENT)
-    _present(session, directory, progress, as_json)
-    if out is None:
-        point_latest(directory)
-    raise typer.Exit(session.code)
+        directory = out or new_directory(REPORTS, scenario)
+        (directory / "histories").mkdir(parents=True)
+    except FileExistsError:
+        _fail(f"{directory} holds a run already, or is a file; give another --out", Exit.BAD_INPUT)
+    except OSError as error:
+        _fail(f"--out {directory}: {error.strerror}", Exit.BAD_INPUT)
+    return directory
 
 
 def _present(session: Session, directory: Path, progress: Console, as_json: bool) -> None:

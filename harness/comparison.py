@@ -6,7 +6,7 @@ import asyncio
 import os
 import statistics
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
@@ -17,7 +17,7 @@ from harness.coordinators.found import Found
 from harness.coordinators.server import Launcher
 from harness.faults import FAULTS
 from harness.history.event import Event
-from harness.history.reading import read_history
+from harness.history.reading import HistoryError, read_history
 from harness.runtimes.ground import Ground, open_ground
 from harness.runtimes.process import ProcessCluster
 from harness.scenario.model import ApproachChoice, Scenario
@@ -87,13 +87,15 @@ class Noise:
 class Measured:
     """The results in the scenario's order, and what they were measured with.
 
-    `coordinators` says version and source of each one used; `interrupted` that it was cut short.
+    `coordinators` says version and source of each one used; `lacking` names the approaches that
+    this machine could not run; `interrupted` says that it was cut short.
     """
 
     results: tuple[Result, ...]
     verdicts: Mapping[str, Sequence[Verdict]]
     coordinators: Mapping[str, str]
     noise: Noise | None
+    lacking: tuple[str, ...]
     interrupted: bool
 
 
@@ -105,7 +107,9 @@ class ComparisonRun:
         self._found = {one.name: one for one in found}
         self._watch = watch
         self._paths: dict[str, list[Path]] = {}
+        self._errors: dict[Path, str] = {}
         self._skipped: dict[str, str] = {}
+        self._lacking: list[str] = []
         self._coordinators: dict[str, str] = {}
         self._late: list[float] = []
 
@@ -113,8 +117,12 @@ class ComparisonRun:
         """Run all trials. Cancelled, it leaves the histories of what has run so far."""
         scenario = self._request.scenario
         for choice in scenario.approaches:
-            if (reason := self._reason_to_skip(choice)) is not None:
+            system = coordinator_of(choice)
+            if (reason := misfit(choice, scenario)) is not None:
                 self._skipped[choice.name] = reason
+            elif system is not None and self._found[system].source is None:
+                remedy = self._found[system].remedy
+                self._lack(choice, f"no {system} on this machine; to get it: {remedy}")
         wanted = {
             system
             for choice in scenario.approaches
@@ -136,7 +144,11 @@ class ComparisonRun:
             if name in self._skipped:
                 results.append(skipped(name, self._skipped[name]))
                 continue
-            judged = [judge(read_history(path)) for path in self._paths.get(name, ())]
+            try:
+                judged = [self._judged(path) for path in self._paths.get(name, ())]
+            except HistoryError as error:
+                results.append(skipped(name, f"its history cannot be read: {error}"))
+                continue
             verdicts[name] = judged
             results.append(
                 summarize(name, judged) if judged else skipped(name, "interrupted before it began")
@@ -146,23 +158,29 @@ class ComparisonRun:
             verdicts=verdicts,
             coordinators=self._coordinators,
             noise=_noise(self._late),
+            lacking=tuple(self._lacking),
             interrupted=interrupted,
         )
 
-    def _reason_to_skip(self, choice: ApproachChoice) -> str | None:
-        system = coordinator_of(choice)
-        if system is not None and self._found[system].source is None:
-            return f"no {system} on this machine; to get it: {self._found[system].remedy}"
-        return misfit(choice, self._request.scenario)
+    def _judged(self, path: Path) -> Verdict:
+        """The verdict on a trial; what went wrong in it counts, even if its history is silent."""
+        verdict = judge(read_history(path))
+        if verdict.valid and path in self._errors:
+            return replace(verdict, invalid=(self._errors[path],))
+        return verdict
+
+    def _lack(self, choice: ApproachChoice, why: str) -> None:
+        self._skipped[choice.name] = why
+        self._lacking.append(choice.name)
 
     def _note_coordinators(self, ground: Ground) -> None:
         for name, server in ground.servers.items():
             self._coordinators[name] = f"{server.version} ({server.source})"
         for choice in self._request.scenario.approaches:
             system = coordinator_of(choice)
-            if system is not None and system in ground.missing:
-                why = f"{system} did not start: {ground.missing[system]}"
-                self._skipped.setdefault(choice.name, why)
+            reason = None if system is None else ground.missing.get(system)
+            if reason is not None and choice.name not in self._skipped:
+                self._lack(choice, f"{system} did not start: {reason}")
 
     async def _run_trials(self, ground: Ground) -> None:
         request = self._request
@@ -200,12 +218,14 @@ class ComparisonRun:
             path = self._request.directory / "histories" / f"{name}.jsonl"
             self._paths.setdefault(choice.name, []).append(path)
             namespace = f"harness_{uuid4().hex[:12]}"
-            await run_trial(
+            error = await run_trial(
                 trial,
                 lambda spec, recorder: ProcessCluster(ground, spec, namespace, recorder),
                 path,
                 lambda event: self._watch.saw(name, event),
             )
+            if error is not None:
+                self._errors[path] = error
             self._watch.ended(name)
 
     def _extra(self, choice: ApproachChoice) -> dict[str, Any]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import platform
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
 
 import psutil
 from rich.console import Console
@@ -47,18 +51,56 @@ class Session:
     code: Exit
 
 
+class StopSignals:
+    """SIGINT, SIGTERM and SIGHUP: the first ends a run early, the second at once. A context.
+
+    `seen` says that one came; `on_first` is called then.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.seen = False
+        self.on_first: Callable[[], None] = lambda: None
+        self._console = console
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> StopSignals:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            self._before[number] = signal.signal(number, self._received)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)
+
+    def _received(self, _number: int, _frame: FrameType | None) -> None:
+        if self.seen:
+            # What we started ends with us, see harness.runtimes.launcher.
+            os._exit(Exit.INTERRUPTED)
+        self.seen = True
+        self._console.print("stopping, and reporting what there is; again to quit at once")
+        self.on_first()
+
+
 def run_session(
-    request: Request, console: Console, command: Sequence[str], environ: Mapping[str, str]
+    request: Request,
+    console: Console,
+    stop: StopSignals,
+    command: Sequence[str],
+    environ: Mapping[str, str],
 ) -> Session:
     """Run all trials and judge them; progress goes to `console`.
 
-    SIGINT, SIGTERM and SIGHUP end it early, with what there is by then; a second one at once.
-    Raises LauncherError where processes cannot be started here.
+    A signal ends the trials early, and what has run by then is judged. Raises LauncherError and
+    TrialError where processes cannot be started here.
     """
-    (request.directory / "histories").mkdir(parents=True, exist_ok=True)
     with LiveProgress(console) as progress:
         run = ComparisonRun(request, locate(environ), progress)
-        interrupted = asyncio.run(_run(run, progress, console))
+        interrupted = asyncio.run(_run(run, progress, stop))
     measured = run.measured(interrupted)
     violations = [
         violation.text
@@ -73,30 +115,26 @@ def run_session(
     )
 
 
-async def _run(run: ComparisonRun, progress: LiveProgress, console: Console) -> bool:
+async def _run(run: ComparisonRun, progress: LiveProgress, stop: StopSignals) -> bool:
     """Run the trials; true where a signal cut them short."""
     loop = asyncio.get_running_loop()
     with Launcher() as launcher:
         trials = asyncio.create_task(run.run(launcher))
 
-        def stop() -> None:
-            console.print("stopping; what has run so far is judged. Again to quit at once")
-            trials.cancel()
-            for number in _SIGNALS:
-                loop.remove_signal_handler(number)
+        def cancel() -> None:
+            loop.call_soon_threadsafe(trials.cancel)
 
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, stop)
+        stop.on_first = cancel
+        if stop.seen:
+            trials.cancel()
         while not trials.done():
             await asyncio.wait({trials}, timeout=0.5)
             progress.tick()
+        stop.on_first = lambda: None
         if trials.cancelled():
             return True
         trials.result()
         return False
-
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def _comparison(
@@ -147,26 +185,30 @@ def _milliseconds(seconds: float) -> str:
 
 def _exit_code(measured: Measured, violations: Sequence[str]) -> Exit:
     ran = [result for result in measured.results if result.skipped is None]
-    if not ran and not measured.interrupted:
+    if not ran and measured.lacking:
         return Exit.ENVIRONMENT
     if measured.interrupted:
         return Exit.INTERRUPTED
     if violations:
         return Exit.VIOLATION
-    if any(result.trials == result.invalid_trials for result in ran):
+    if not ran or any(result.trials == result.invalid_trials for result in ran):
         return Exit.INCONCLUSIVE
     return Exit.OK
 
 
-def default_directory(reports: Path, scenario: str) -> Path:
-    """Where a run writes to if it is not told: `reports/<scenario>-<time>`, never one twice."""
+def new_directory(reports: Path, scenario: str) -> Path:
+    """Make the directory of a run that is not told where: `reports/<scenario>-<time>`.
+
+    Runs that begin in the same second get different ones. Raises OSError.
+    """
     stem = f"{scenario}-{time.strftime('%Y%m%d-%H%M%S')}"
-    directory = reports / stem
-    count = 1
-    while directory.exists():
-        count += 1
-        directory = reports / f"{stem}-{count}"
-    return directory
+    reports.mkdir(parents=True, exist_ok=True)
+    for count in itertools.count(1):
+        directory = reports / (stem if count == 1 else f"{stem}-{count}")
+        with suppress(FileExistsError):
+            directory.mkdir()
+            return directory
+    raise AssertionError("unreachable")
 
 
 def point_latest(directory: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import math
+import traceback
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -41,11 +41,6 @@ class Trial:
     extra: Mapping[str, Any]
 
     @property
-    def coordinator(self) -> str | None:
-        """The system that the approach needs, if any."""
-        return coordinator_of(self.choice)
-
-    @property
     def jobs(self) -> tuple[Job, ...]:
         """The scenario's jobs as the workers see them."""
         return tuple(Job(job.name, job.every, job.first, _takes(job)) for job in self.scenario.jobs)
@@ -61,10 +56,11 @@ OpenCluster = Callable[[ClusterSpec, Recorder], TrialCluster]
 
 async def run_trial(
     trial: Trial, open_cluster: OpenCluster, path: Path, watch: Callable[[Event], None]
-) -> None:
+) -> str | None:
     """Run it and write its history to `path`; `watch` is shown every event.
 
-    What goes wrong in the trial ends it, and is in its history: `trial.ended` says so.
+    What goes wrong in the trial ends it, and no other one: it is returned, in one line, and
+    `trial.ended` in the history says it too.
     """
     faults = trial.faults()
     with Journal(path, trial_line(trial, faults)) as journal:
@@ -82,12 +78,13 @@ async def run_trial(
         except asyncio.CancelledError:
             reason = "interrupted"
             raise
-        except BaseException as trouble:
+        except Exception as trouble:
             error = f"{type(trouble).__name__}: {trouble}"
-            raise
+            path.with_suffix(".log").write_text(traceback.format_exc())
         finally:
             cluster.record(Event(at=cluster.now(), kind="trial.ended", reason=reason, error=error))
             await cluster.close()
+    return error
 
 
 async def _live_through(
@@ -103,8 +100,9 @@ async def _live_through(
         )
     finally:
         injecting.cancel()
-        with suppress(asyncio.CancelledError):
-            await injecting
+        await asyncio.wait({injecting})
+    if not injecting.cancelled():
+        injecting.result()
     _raise_if_broken(cluster)
 
 
@@ -156,7 +154,7 @@ def cluster_spec(trial: Trial) -> ClusterSpec:
         jobs=trial.jobs,
         approach=trial.choice.approach,
         parameters=dataclasses.asdict(trial.choice.params),
-        coordinator=trial.coordinator,
+        coordinator=coordinator_of(trial.choice),
         offsets={
             worker: Random(f"{trial.seed}/{worker}/clock").uniform(-half, half)
             for worker in scenario.worker_names

@@ -83,9 +83,7 @@ class Service:
     def seen(self, *kinds: str, worker: str | None = None) -> list[Event]:
         """The events of these kinds, in order; of one worker if given."""
         return [
-            event
-            for event in self.events
-            if event.kind in kinds and worker in (None, event.worker)
+            event for event in self.events if event.kind in kinds and worker in (None, event.worker)
         ]
 
     def runs(self, worker: str | None = None) -> list[tuple[str, float]]:

@@ -1,4 +1,4 @@
-"""An event loop whose clock moves only when nothing is left to do: an hour's sleep takes no time."""
+"""An event loop whose clock moves only when nothing is left to do: sleeping takes no time."""
 
 from __future__ import annotations
 

@@ -72,15 +72,16 @@ class Leader(Approach[PortT]):
             worker.requested(lease)
             grant = await self.elect(worker)
             worker.granted(lease, grant.handle, grant.fence)
-            term.lease = lease
-            if self.catch_up != "none" and not worker.stopping.is_set():
-                runs.create_task(self._catch_up(worker, term, runs))
+            if self.catch_up == "none" or worker.stopping.is_set():
+                term.lease = lease
+            else:
+                runs.create_task(self._catch_up(worker, term, lease, runs))
             await self.serve(worker, lease)
             term.lease = None
             worker.lost(lease)
 
     def _fire(self, worker: Worker[PortT], due: Due, term: Term, runs: asyncio.TaskGroup) -> None:
-        """Run it if we lead, and only once: what was due during the election is in the gap too."""
+        """Run it if we lead, and only once: what is due just now may be in the gap too."""
         if term.lease is None or due in term.ran:
             return
         term.ran.add(due)
@@ -92,18 +93,33 @@ class Leader(Approach[PortT]):
                 await self.note_run(worker, due)
         await worker.execute(due, lease, self.on_lost)
 
-    async def _catch_up(self, worker: Worker[PortT], term: Term, runs: asyncio.TaskGroup) -> None:
-        for due in await self._gap(worker):
+    async def _catch_up(
+        self, worker: Worker[PortT], term: Term, lease: Lease, runs: asyncio.TaskGroup
+    ) -> None:
+        """Begin the term with the gap before it; our own marks would hide it if we ran before."""
+        gap = await self._gap(worker, worker.clock.own())
+        if lease.lost.is_set():
+            return
+        term.lease = lease
+        for due in gap:
             if not worker.stopping.is_set():
                 self._fire(worker, due, term, runs)
 
-    async def _gap(self, worker: Worker[PortT]) -> list[Due]:
-        """The due times since the last noted run of each job, as far as we are to catch up."""
+    async def _gap(self, worker: Worker[PortT], elected: float) -> list[Due]:
+        """The due times since the last noted run of each job, as far as we are to catch up.
+
+        Where none is known, those since the election.
+        """
+        marks = dict.fromkeys(worker.jobs, elected)
+        for name in worker.jobs:
+            with suppress(CoordinatorError):
+                last = await self.last_run(worker, name)
+                if last is not None:
+                    marks[name] = last
+        # Not before all marks are read: until then, whatever becomes due belongs to the gap.
+        now = worker.clock.own()
         gap: list[Due] = []
         for job in worker.jobs.values():
-            with suppress(CoordinatorError):
-                last = await self.last_run(worker, job.name)
-                if last is not None:
-                    missing = due_between(job, last, worker.clock.own())
-                    gap += missing if self.catch_up == "all" else missing[-1:]
+            missing = due_between(job, marks[job.name], now)
+            gap += missing if self.catch_up == "all" else missing[-1:]
         return gap

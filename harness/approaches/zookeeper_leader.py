@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
@@ -41,7 +42,8 @@ class ZooKeeperLeader(Leader[ZooKeeperPort]):
             try:
                 return await self._stand(worker)
             except CoordinatorError:
-                await worker.sleep(self.session_timeout / 20)
+                # To the end, even when asked to stop: whoever runs us ends the campaign then.
+                await asyncio.sleep(self.session_timeout / 20)
 
     async def _stand(self, worker: Worker[ZooKeeperPort]) -> Grant:
         while True:

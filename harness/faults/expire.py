@@ -21,6 +21,7 @@ class Expire(Fault):
     """
 
     needs_coordinator: ClassVar[bool] = True
+    needs_lease: ClassVar[bool] = True
 
     @property
     def lasts(self) -> float | None:
@@ -37,7 +38,14 @@ class Expire(Fault):
         }
         if not leases:
             raise TargetGone(f"{', '.join(targets)} held no lease any more")
-        landed = await asyncio.gather(*(cluster.forget(lease) for lease in leases.values()))
+        done = await asyncio.gather(
+            *(cluster.forget(lease) for lease in leases.values()), return_exceptions=True
+        )
+        landed = [one for one in done if isinstance(one, Landed)]
+        # What was given up in the meantime need not be forgotten, as long as something was.
+        for error in done:
+            if isinstance(error, BaseException) and not (landed and isinstance(error, TargetGone)):
+                raise error
         return min(landed, key=lambda one: one.at)
 
     async def undo(self, cluster: Cluster, targets: Sequence[str]) -> Landed:

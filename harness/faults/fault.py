@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import ClassVar
@@ -12,7 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from harness.faults.cluster import Cluster, Landed, NotLanded, TargetGone
 from harness.scenario.duration import PositiveSeconds, Seconds
-from harness.scenario.target import Target
+from harness.scenario.target import Form, Target
 
 STRICT = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
@@ -25,6 +26,8 @@ class Fault(ABC):
     undone_at_end: ClassVar[bool] = True
     # Whether it acts on what is between a worker and a coordinator.
     needs_coordinator: ClassVar[bool] = False
+    # Whether it can only hit a worker that holds a lease.
+    needs_lease: ClassVar[bool] = False
 
     target: Target
     at: Seconds | None = None
@@ -35,6 +38,8 @@ class Fault(ABC):
     def _has_a_time(self) -> Fault:
         if self.at is None and self.every is None:
             raise ValueError("give a time: 'at', or 'every'")
+        if self.target.form is Form.COORDINATOR:
+            raise ValueError("this fault hits workers, not the coordinator")
         return self
 
     @property
@@ -55,7 +60,7 @@ class Fault(ABC):
         if self.every is None:
             return [] if self.at is None else [self.at]
         first = self.every if self.at is None else self.at
-        count = int((duration - self.every - first) / self.every + 1e-9) + 1
+        count = math.floor((duration - self.every - first) / self.every + 1e-9) + 1
         return [round(first + index * self.every, 6) for index in range(count)]
 
 

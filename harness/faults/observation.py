@@ -17,6 +17,7 @@ class HeldLease:
     lease: str
     resource: str
     job: str | None
+    due: float | None
     handle: str | None
 
 
@@ -67,10 +68,15 @@ class Observation:
                 self._runs[event.run or ""] = event.worker or ""
             case "run.finished" | "run.failed":
                 self._runs.pop(event.run or "", None)
+                self._end_lease_of(event)
             case "lease.granted":
-                handle = event.extra.get("handle")
                 self._leases[event.lease or ""] = HeldLease(
-                    event.worker or "", event.lease or "", event.resource or "", event.job, handle
+                    worker=event.worker or "",
+                    lease=event.lease or "",
+                    resource=event.resource or "",
+                    job=event.job,
+                    due=event.due,
+                    handle=event.extra.get("handle"),
                 )
             case "lease.released" | "lease.lost":
                 self._leases.pop(event.lease or "", None)
@@ -78,6 +84,15 @@ class Observation:
         for waiter in waiting:
             if not waiter.done():
                 waiter.set_result(None)
+
+    def _end_lease_of(self, run: Event) -> None:
+        """A lease of a single run is over with it, also one that is left to expire."""
+        self._leases = {
+            name: lease
+            for name, lease in self._leases.items()
+            if lease.due is None
+            or (lease.worker, lease.job, lease.due) != (run.worker, run.job, run.due)
+        }
 
     def _forget_worker(self, worker: str) -> None:
         self._up[worker] = False

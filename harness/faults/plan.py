@@ -9,6 +9,9 @@ from random import Random
 
 from harness.faults.fault import Fault
 
+# Chance moves no fault beyond this part of the trial, where it could not happen any more.
+_LATEST = 0.95
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedFault:
@@ -29,7 +32,7 @@ def plan_faults(
         random = Random(f"{seed}/faults/{index}")
         for at in fault.times(duration):
             moved = at + random.uniform(-fault.jitter, fault.jitter)
-            drawn.append((round(min(max(moved, 0.0), duration), 6), name, fault))
+            drawn.append((round(min(max(moved, 0.0), max(at, _LATEST * duration)), 6), name, fault))
     drawn.sort(key=lambda one: one[0])
     count: Counter[str] = Counter()
     planned = []

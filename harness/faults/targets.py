@@ -33,10 +33,11 @@ class Targets:
         target = planned.fault.target
         try:
             async with asyncio.timeout(planned.at + self.patience - self._cluster.now()):
-                await self._cluster.observation.until(lambda: bool(self._candidates(target)))
+                await self._cluster.observation.until(lambda: bool(self._candidates(planned)))
         except TimeoutError:
+            who = "worker that holds a lease" if planned.fault.needs_lease else "worker"
             raise NotLanded(
-                f"no target: {target} matched no worker for {self.patience:g} s"
+                f"no target: {target} matched no {who} for {self.patience:g} s"
             ) from None
         victims = self._pick(planned)
         self._taken |= set(victims)
@@ -45,10 +46,13 @@ class Targets:
         finally:
             self._taken -= set(victims)
 
-    def _candidates(self, target: Target) -> list[str]:
+    def _candidates(self, planned: PlannedFault) -> list[str]:
         """The workers that the target may mean; empty where not yet enough of them are there."""
+        target = planned.fault.target
         seen = self._cluster.observation
         free = [worker for worker in seen.up() if worker not in self._taken]
+        if planned.fault.needs_lease:
+            free = [worker for worker in free if worker in seen.holders()]
         match target.form:
             case Form.RUNNING:
                 return [worker for worker in free if worker in seen.running()]
@@ -67,10 +71,9 @@ class Targets:
         return free
 
     def _pick(self, planned: PlannedFault) -> tuple[str, ...]:
-        target = planned.fault.target
-        candidates = self._candidates(target)
+        candidates = self._candidates(planned)
         random = Random(f"{self._seed}/targets/{planned.id}")
-        return tuple(sorted(random.sample(candidates, self._wanted(target))))
+        return tuple(sorted(random.sample(candidates, self._wanted(planned.fault.target))))
 
     def _wanted(self, target: Target) -> int:
         match target.form:

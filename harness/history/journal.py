@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from types import TracebackType
@@ -33,8 +34,10 @@ class Journal:
         self._file.write(encode(trial.as_json()).encode())
 
     def record(self, event: Event) -> None:
-        """Append one event."""
-        self._file.write(encode(event.as_json()).encode())
+        """Append one event. Raises OSError where it could not be written, or not as a whole."""
+        line = encode(event.as_json()).encode()
+        if self._file.write(line) != len(line):
+            raise OSError(errno.ENOSPC, "no space left for a whole line")
 
     def close(self) -> None:
         """Close the file; closing twice is harmless."""

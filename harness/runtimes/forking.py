@@ -14,6 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.coordinators.server import Launcher
+from harness.runtimes.cluster import TrialError
+
+_SOCKET = "zygote.sock"
+_LOG = "zygote.log"
 
 # A worker that closed its end has nothing more to say; one of its own children may hold it open.
 _LAST_WORDS = 1.0
@@ -29,19 +33,21 @@ class WorkerProcess:
         self.pid = pid
         self.log = log
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._control = control
+        self._control: int | None = control
         self._ended = asyncio.Event()
 
     def tell(self, message: dict[str, Any]) -> None:
         """Write one line of JSON to its stdin; what a dead process does not hear is dropped."""
-        with suppress(BrokenPipeError):
-            os.write(self._control, json.dumps(message).encode() + b"\n")
+        if self._control is not None:
+            with suppress(BrokenPipeError):
+                os.write(self._control, json.dumps(message).encode() + b"\n")
 
     def send(self, number: signal.Signals) -> None:
-        """Send it a signal; raises ProcessLookupError where it is gone."""
-        if self.exited.done():
-            raise ProcessLookupError(self.pid)
-        os.kill(self.pid, number)
+        """Send it a signal, if it is still there; `exited` tells."""
+        if not self.exited.done():
+            # It may be gone already, and we not know it yet.
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def last_error(self) -> str:
         """The last line that it wrote to stderr; empty where there is none."""
@@ -53,7 +59,9 @@ class WorkerProcess:
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_WORDS):
                 await self._ended.wait()
-        os.close(self._control)
+        if self._control is not None:
+            os.close(self._control)
+            self._control = None
         self.exited.set_result(status)
 
     def ended(self) -> None:
@@ -78,6 +86,15 @@ class _Lines(asyncio.Protocol):
         self._on_end()
 
 
+def _bind(listener: socket.socket, directory: Path) -> None:
+    """Bind in a directory whose path may be longer than the address of a socket."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        listener.bind(f"/proc/self/fd/{descriptor}/{_SOCKET}")
+    finally:
+        os.close(descriptor)
+
+
 class Zygote:
     """The runner's end of the warm parent that workers are forked from."""
 
@@ -90,28 +107,30 @@ class Zygote:
         self._directory = Path()
 
     async def start(self, launcher: Launcher, patience: float = 30.0) -> None:
-        """Start it, and wait until it is warm. Raises TimeoutError."""
+        """Start it, and wait until it is warm. Raises TrialError."""
         loop = asyncio.get_running_loop()
         self._directory = launcher.directory
-        path = launcher.directory / "zygote.sock"
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
-            listener.bind(str(path))
+            _bind(listener, launcher.directory)
             listener.listen(1)
             listener.setblocking(False)
             launcher.spawn(
-                [sys.executable, "-m", "harness.runtimes.zygote", str(path)],
+                [sys.executable, "-m", "harness.runtimes.zygote", _SOCKET],
                 cwd=launcher.directory,
-                log=launcher.directory / "zygote.log",
+                log=launcher.directory / _LOG,
             )
-            async with asyncio.timeout(patience):
-                self._socket, _ = await loop.sock_accept(listener)
+            try:
+                async with asyncio.timeout(patience):
+                    self._socket, _ = await loop.sock_accept(listener)
+            except TimeoutError:
+                raise TrialError(f"the zygote did not start: {self._last_words()}") from None
         self._socket.setblocking(False)
         loop.add_reader(self._socket, self._receive)
 
     async def fork(self, name: str, on_line: Callable[[bytes], None]) -> WorkerProcess:
         """Fork one worker, its name unique among all; its stderr goes to a log of that name."""
         if self._socket is None:
-            raise RuntimeError("the zygote was not started")
+            raise TrialError(f"the zygote died: {self._last_words()}")
         loop = asyncio.get_running_loop()
         log = self._directory / f"{name.replace('/', '-')}.log"
         child_input, control = os.pipe()
@@ -122,7 +141,13 @@ class Zygote:
             socket.send_fds(self._socket, [request], [child_input, child_output, errors.fileno()])
         os.close(child_input)
         os.close(child_output)
-        pid = await forked
+        try:
+            pid = await forked
+        except BaseException:
+            # Without its stdin, a child that comes to be all the same has nothing to do and ends.
+            os.close(control)
+            os.close(output)
+            raise
         worker = WorkerProcess(pid, control, log)
         await loop.connect_read_pipe(
             lambda: _Lines(on_line, worker.ended), os.fdopen(output, "rb", buffering=0)
@@ -143,15 +168,29 @@ class Zygote:
         assert self._socket is not None
         packet = self._socket.recv(4096)
         if not packet:
-            self.close()
-            for fork in self._forks.values():
-                fork.set_exception(RuntimeError("the zygote died"))
+            self._note_death()
             return
         message = json.loads(packet)
-        if "worker" in message:
-            self._forks.pop(message["worker"]).set_result(message["pid"])
-        else:
+        if "worker" not in message:
             self._note_exit(message["pid"], message["status"])
+            return
+        forked = self._forks.pop(message["worker"])
+        if not forked.done():
+            forked.set_result(message["pid"])
+
+    def _note_death(self) -> None:
+        """The kernel ends all workers with the zygote, and nobody is left to tell us so."""
+        self.close()
+        for forked in self._forks.values():
+            if not forked.done():
+                forked.set_exception(TrialError(f"the zygote died: {self._last_words()}"))
+        self._forks.clear()
+        for pid in list(self._workers):
+            self._note_exit(pid, int(signal.SIGKILL))
+
+    def _last_words(self) -> str:
+        lines = (self._directory / _LOG).read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
 
     def _note_exit(self, pid: int, status: int) -> None:
         worker = self._workers.pop(pid, None)

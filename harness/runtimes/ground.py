@@ -13,7 +13,6 @@ from harness.coordinators.server import Launcher, Server, ServerError
 from harness.coordinators.sources import server_for
 from harness.runtimes.forking import Zygote
 
-
 _DESCRIPTORS = 65536
 
 
@@ -40,17 +39,15 @@ async def open_ground(
             server = server_for(one)
             await server.start(launcher)
             servers[one.name] = server
-        except ServerError as error:
+        except (ServerError, OSError) as error:
             missing[one.name] = str(error)
 
     _allow_many_descriptors()
     zygote = Zygote()
     try:
-        async with asyncio.TaskGroup() as starting:
-            starting.create_task(zygote.start(launcher))
-            for one in found:
-                if one.name in wanted:
-                    starting.create_task(start(one))
+        await asyncio.gather(
+            zygote.start(launcher), *(start(one) for one in found if one.name in wanted)
+        )
         yield Ground(launcher, zygote, servers, missing)
     finally:
         zygote.close()
@@ -58,7 +55,7 @@ async def open_ground(
 
 
 def _allow_many_descriptors() -> None:
-    """Raise our limit as far as we may: each worker takes about ten, and the usual limit is 1024."""
+    """Raise our limit as far as we may: a worker takes about ten; the usual limit is 1024."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     enough = _DESCRIPTORS if most == resource.RLIM_INFINITY else min(most, _DESCRIPTORS)
     resource.setrlimit(resource.RLIMIT_NOFILE, (enough, most))

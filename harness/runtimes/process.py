@@ -10,11 +10,12 @@ import json
 import os
 import signal
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import psutil
 
-from harness.coordinators.server import ServerError
+from harness.coordinators.server import Server, ServerError
 from harness.faults.cluster import SERVER_SIDE, Direction, Landed, NotLanded, TargetGone
 from harness.faults.observation import HeldLease, Observation
 from harness.history.event import Event, event_from_json
@@ -43,14 +44,16 @@ class ProcessCluster:
         self._ground = ground
         self._spec = spec
         self._name = name
-        self._recorder = recorder
+        self._recorder: Recorder | None = recorder
         self._server = None if spec.coordinator is None else ground.servers[spec.coordinator]
         self._directory = ground.launcher.directory / name
         self._sink: SqliteSink | None = None
         self._links: dict[str, list[proxy.Link]] = {}
         self._processes: dict[str, WorkerProcess] = {}
         self._starts: dict[str, int] = {}
-        self._expected_exits: set[int] = set()
+        self._killed: set[int] = set()
+        self._draining = False
+        self._stopping = asyncio.Lock()
         self._reported: set[str] = set()
         self._watchers: set[asyncio.Task[None]] = set()
         self._early: list[tuple[float, Event]] = []
@@ -73,8 +76,17 @@ class ProcessCluster:
         if self._start is None:
             self._early.append((time.monotonic(), event))
         else:
-            self._recorder.record(event)
+            self._write(event)
         self.observation.record(event)
+
+    def _write(self, event: Event) -> None:
+        """Write it down; once that failed, nothing more: a history has no holes."""
+        if self._recorder is not None:
+            try:
+                self._recorder.record(event)
+            except OSError as error:
+                self._recorder = None
+                self._break(f"the history could not be written: {error.strerror or error}")
 
     async def set_up(self) -> None:
         """Make namespace, sink and links, start all workers, and wait until they are ready."""
@@ -90,58 +102,71 @@ class ProcessCluster:
                 await asyncio.gather(*(link.open() for link in links))
         for worker in self.workers:
             await self._fork(worker)
+        await self._until_ready()
+
+    async def _until_ready(self) -> None:
+        everybody = self.observation.until(lambda: len(self.observation.up()) == len(self.workers))
+        ready = asyncio.ensure_future(everybody)
         try:
-            async with asyncio.timeout(_READY):
-                await self.observation.until(
-                    lambda: len(self.observation.up()) == len(self.workers)
-                )
-        except TimeoutError:
-            missing = sorted(set(self.workers) - set(self.observation.up()))
-            raise TrialError(f"not ready within {_READY:g} s: {', '.join(missing)}") from None
+            await asyncio.wait(
+                {ready, self.broken}, timeout=_READY, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            ready.cancel()
+        self._raise_if_broken()
+        if missing := sorted(set(self.workers) - set(self.observation.up())):
+            raise TrialError(f"not ready within {_READY:g} s: {', '.join(missing)}")
 
     def begin(self) -> None:
         """Start the trial's time, for all workers at once."""
-        self._start = time.monotonic()
+        start = self._begin_history()
         for process in self._processes.values():
-            process.tell({"start": self._start})
+            process.tell({"start": start})
+
+    def _begin_history(self) -> float:
+        """Let the trial's time begin now, and write down what was before."""
+        self._start = time.monotonic()
         for moment, event in self._early:
-            self._recorder.record(replace(event, at=moment - self._start))
+            self._write(replace(event, at=moment - self._start))
+        return self._start
 
     async def drain(self, patience: float) -> None:
-        """Ask all workers to finish and stop; kill those that take longer than `patience`."""
-        running = [process for process in self._processes.values() if not process.exited.done()]
-        self._expected_exits |= {process.pid for process in running}
-        for process in running:
+        """Ask all workers to finish and stop; raises TrialError where one does not."""
+        self._draining = True
+        running = {one.exited: one for one in self._processes.values() if not one.exited.done()}
+        for process in running.values():
             process.send(signal.SIGTERM)
         if running:
-            _, late = await asyncio.wait([one.exited for one in running], timeout=patience)
-            for process in running:
-                if process.exited in late:
-                    process.send(signal.SIGKILL)
+            _, late = await asyncio.wait(running, timeout=patience)
+            for exited in late:
+                self._break(f"process {running[exited].pid} did not stop within {patience:g} s")
+                self._end(running[exited])
         await self._settle()
         self._record_unreported_effects()
+        if self._server is not None and not all(await self._nodes_answer(self._server)):
+            self._break(f"{self._server.name} does not answer any more")
+        self._raise_if_broken()
 
     async def close(self) -> None:
         """End whatever is left, and remove what the trial made; harmless at any time."""
         if self._start is None:
-            self.begin()
+            self._begin_history()
         for process in self._processes.values():
-            if not process.exited.done():
-                self._expected_exits.add(process.pid)
-                process.send(signal.SIGKILL)
+            self._end(process)
         await self._settle()
         for links in self._links.values():
             await asyncio.gather(*(link.close() for link in links))
         if self._sink is not None:
             self._sink.close()
         if self._server is not None:
-            await self._server.drop_namespace(self._name)
+            # A server that died took the namespace with it.
+            with suppress(ServerError):
+                await self._server.drop_namespace(self._name)
 
     async def kill(self, worker: str) -> Landed:
         """SIGKILL."""
         process = self._process(worker)
-        self._expected_exits.add(process.pid)
-        process.send(signal.SIGKILL)
+        self._end(process)
         at = self.now()
         try:
             async with asyncio.timeout(_PATIENCE):
@@ -167,10 +192,11 @@ class ProcessCluster:
         """SIGSTOP, but never in the middle of a write to the sink, which would stop all others."""
         process = self._process(worker)
         assert self._sink is not None
-        with self._sink.held():
-            process.send(signal.SIGSTOP)
-            at = self.now()
-            await _until_stopped(process.pid, True)
+        async with self._stopping:
+            with self._sink.held():
+                process.send(signal.SIGSTOP)
+                at = self.now()
+                await _until_stopped(process.pid, True)
         return Landed(at, "signal")
 
     async def resume(self, worker: str) -> Landed:
@@ -277,13 +303,23 @@ class ProcessCluster:
                 signal=-code if code < 0 else None,
             )
         )
-        if process.pid not in self._expected_exits:
+        if process.pid not in self._killed and not (self._draining and code == 0):
             how = f"with code {code}" if code >= 0 else f"by signal {-code}"
             self._break(f"{worker} ended by itself, {how}: {process.last_error()}")
+
+    def _end(self, process: WorkerProcess) -> None:
+        self._killed.add(process.pid)
+        process.send(signal.SIGKILL)
 
     def _break(self, why: str) -> None:
         if not self.broken.done():
             self.broken.set_exception(TrialError(why))
+            # Looked at where it matters; a trial that ends first need not look.
+            self.broken.exception()
+
+    def _raise_if_broken(self) -> None:
+        if self.broken.done():
+            self.broken.result()
 
     def _process(self, worker: str) -> WorkerProcess:
         process = self._processes.get(worker)
@@ -296,6 +332,10 @@ class ProcessCluster:
         if not links:
             raise NotLanded(f"{worker} has no coordinator to be cut off from")
         return links
+
+    async def _nodes_answer(self, server: Server) -> list[bool]:
+        probes = [server.answers(node.host, node.port, _PATIENCE) for node in server.nodes]
+        return await asyncio.gather(*probes)
 
     async def _answers(self, links: list[proxy.Link], timeout: float) -> list[bool]:
         assert self._server is not None

@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -117,7 +118,18 @@ def main() -> None:
     """Be a worker on the standard streams."""
     # Before the start there is nothing to finish: the first SIGTERM simply ends the process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    asyncio.run(_serve_on_standard_streams())
+    try:
+        asyncio.run(_serve_on_standard_streams())
+    except BaseExceptionGroup as group:
+        # The last line of what a worker says is what the report gives as the reason of its end.
+        traceback.print_exception(group)
+        sys.exit(f"{type(first := _first(group)).__name__}: {first}")
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 if __name__ == "__main__":

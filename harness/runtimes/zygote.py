@@ -88,6 +88,8 @@ def _become_worker(zygote: int, descriptors: list[int], foreign: list[int]) -> N
         worker_process.main()
         code = 0
     except SystemExit as stop:
+        if isinstance(stop.code, str):
+            sys.stderr.write(stop.code)
         code = stop.code if isinstance(stop.code, int) else 1
     except BaseException:
         traceback.print_exc()

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import inf, isfinite
 
-from scipy.stats import binomtest, quantile_test
-
 from harness.verdict.model import Latency, Quantiles, Sample
 
 CONFIDENCE = 0.95
@@ -22,6 +20,9 @@ def rate_interval(count: int, total: int) -> Interval:
     """The Wilson interval of a rate; (None, None) where nothing was counted."""
     if total == 0:
         return None, None
+    # Imported late: it takes a second to load, which no other command should cost.
+    from scipy.stats import binomtest
+
     interval = binomtest(count, total).proportion_ci(CONFIDENCE, method="wilson")
     return float(interval.low), float(interval.high)
 
@@ -44,6 +45,8 @@ def median_interval(values: Sequence[float]) -> Interval:
     """
     if not values:
         return None, None
+    from scipy.stats import quantile_test
+
     interval = quantile_test(sorted(values), p=0.5).confidence_interval(CONFIDENCE)
     return _finite(float(interval.low)), _finite(float(interval.high))
 

@@ -137,8 +137,10 @@ class SqliteSink:
         self._database.execute("BEGIN IMMEDIATE")
         try:
             yield
-        finally:
-            self._database.execute("COMMIT")
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
 
     def _state(self, job: str) -> tuple[int, int]:
         row = self._database.execute(

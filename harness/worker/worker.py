@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -90,7 +91,8 @@ class Worker(Generic[PortT]):
         return Random(f"{self._instance.seed}/{self.identity}/{purpose}")
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep, but no longer than until the instance is asked to stop."""
+        """Sleep, but no longer than until the instance is asked to stop; then hardly at all."""
+        await asyncio.sleep(0)
         if seconds > 0:
             try:
                 async with asyncio.timeout(seconds):
@@ -104,7 +106,8 @@ class Worker(Generic[PortT]):
         Misfires are left out and recorded. So are due times of a job that this instance is
         itself still running, unless `while_running`: for approaches that only hand runs on.
         """
-        start = self.clock.own()
+        # What was due before it came back is not for an instance that was started again.
+        start = self.clock.own() if self.identity != self.name else -math.inf
         for due in due_times(self._instance.jobs):
             if due.at < start:
                 continue

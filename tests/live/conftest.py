@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import cache
 
 import pytest
+import pytest_asyncio
 
 from harness.approaches import APPROACHES
 from harness.coordinators.found import Found
 from harness.coordinators.sources import locate
+from harness.runtimes.ground import Ground, open_ground
+from harness.runtimes.launcher import Launcher
 from tests.live.command import Ran, run_scenario
 from tests.live.oracle import SHORTENED
+from tests.live.trials import Trials
 
 Need = Callable[[str], None]
 
@@ -48,3 +52,18 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Ran]:
         return run_scenario(scenario, directory, "--duration", SHORTENED[scenario])
 
     return run
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ground(coordinators: dict[str, Found]) -> AsyncIterator[Ground]:
+    """All coordinators of this machine, and the parent of workers, in the loop of the module."""
+    with Launcher() as launcher:
+        async with open_ground(launcher, coordinators.values(), set(coordinators)) as ground:
+            assert not [name for name in ground.missing if coordinators[name].source], ground
+            yield ground
+
+
+@pytest.fixture(scope="module")
+def trials(ground: Ground, need: Need) -> Trials:
+    """Where a test gets its workers from."""
+    return Trials(ground, need)

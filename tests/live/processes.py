@@ -15,7 +15,7 @@ import psutil
 
 PATIENCE = 20.0  # s; for anything to come true on a busy machine
 
-_LOG = re.compile(r"(?P<namespace>harness_[0-9a-f]+|[a-z_]+)-(?P<worker>worker-\d+)-\d+\.log")
+_LOG = re.compile(r"(?P<namespace>[a-z0-9_]+)-(?P<worker>worker-\d+)-\d+\.log")
 
 
 def state_of(pid: int) -> str | None:

@@ -1,0 +1,121 @@
+"""Who runs what and holds what, told from the events."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from harness.faults.observation import HeldLease, Observation
+from harness.history.event import Event
+
+
+def life(kind: str, worker: str) -> Event:
+    return Event(at=0.0, kind=f"worker.{kind}", worker=worker)
+
+
+def run(kind: str, worker: str, name: str = "1") -> Event:
+    return Event(at=0.0, kind=f"run.{kind}", worker=worker, job="report", run=f"{worker}/{name}")
+
+
+def lease(kind: str, worker: str, name: str = "1", job: str | None = "report") -> Event:
+    return Event(
+        at=0.0,
+        kind=f"lease.{kind}",
+        worker=worker,
+        lease=f"{worker}/{name}",
+        resource=job or "leader",
+        job=job,
+        extra={"handle": "key"} if kind == "granted" else {},
+    )
+
+
+def seen(*events: Event) -> Observation:
+    observation = Observation()
+    for event in events:
+        observation.record(event)
+    return observation
+
+
+def test_a_worker_is_up_from_ready_to_exit() -> None:
+    observation = seen(life("started", "worker-1"))
+    assert observation.up() == []
+    observation.record(life("ready", "worker-1"))
+    observation.record(life("ready", "worker-2"))
+    assert observation.up() == ["worker-1", "worker-2"]
+    observation.record(life("exited", "worker-1"))
+    assert observation.up() == ["worker-2"]
+    observation.record(life("ready", "worker-1"))
+    assert observation.up() == ["worker-1", "worker-2"]
+
+
+@pytest.mark.parametrize("end", ["finished", "failed"])
+def test_a_worker_is_running_until_its_last_run_has_ended(end: str) -> None:
+    observation = seen(run("started", "worker-1", "1"), run("started", "worker-1", "2"))
+    assert observation.running() == ["worker-1"]
+    observation.record(run(end, "worker-1", "1"))
+    assert observation.running() == ["worker-1"]
+    observation.record(run(end, "worker-1", "2"))
+    assert observation.running() == []
+
+
+@pytest.mark.parametrize("end", ["released", "lost"])
+def test_a_worker_holds_a_lease_until_it_has_ended(end: str) -> None:
+    observation = seen(lease("requested", "worker-1"), lease("denied", "worker-2"))
+    assert observation.holders() == []
+    observation.record(lease("granted", "worker-1"))
+    assert observation.holders() == ["worker-1"]
+    assert observation.leases("worker-1") == [
+        HeldLease("worker-1", "worker-1/1", "report", "report", "key")
+    ]
+    assert observation.leases("worker-2") == []
+    observation.record(lease(end, "worker-1"))
+    assert observation.holders() == []
+    assert observation.leases("worker-1") == []
+
+
+def test_a_leader_holds_a_lease_that_covers_all_jobs() -> None:
+    observation = seen(lease("granted", "worker-1"), lease("granted", "worker-2", job=None))
+    assert observation.holders() == ["worker-1", "worker-2"]
+    assert observation.leaders() == ["worker-2"]
+
+
+def test_leases_come_in_the_order_in_which_they_were_granted() -> None:
+    observation = seen(*(lease("granted", "worker-1", name) for name in "312"))
+    assert [one.lease[-1] for one in observation.leases("worker-1")] == ["3", "1", "2"]
+
+
+def test_an_exit_ends_the_runs_and_leases_of_that_worker_alone() -> None:
+    observation = seen(
+        *(run("started", worker) for worker in ("worker-1", "worker-2")),
+        *(lease("granted", worker) for worker in ("worker-1", "worker-2")),
+        life("exited", "worker-1"),
+    )
+    assert observation.running() == ["worker-2"]
+    assert observation.holders() == ["worker-2"]
+
+
+async def test_waiting_ends_with_the_event_that_makes_it_true() -> None:
+    observation = Observation()
+    waiting = asyncio.create_task(observation.until(lambda: observation.running() != []))
+    await asyncio.sleep(0)
+    observation.record(life("ready", "worker-1"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    observation.record(run("started", "worker-1"))
+    await asyncio.wait_for(waiting, 5)
+
+
+async def test_what_is_true_already_is_not_waited_for() -> None:
+    await asyncio.wait_for(Observation().until(lambda: True), 5)
+
+
+async def test_who_gave_up_waiting_is_no_obstacle() -> None:
+    observation = Observation()
+    waiting = [asyncio.create_task(observation.until(lambda: bool(observation.up())))] * 2
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    await asyncio.wait({waiting[0]})
+    observation.record(life("ready", "worker-1"))
+    assert observation.up() == ["worker-1"]

@@ -1,0 +1,136 @@
+"""Whom a fault hits, at the moment at which it is to hit."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import pytest
+
+from harness.faults.cluster import NotLanded
+from harness.faults.crash import Crash
+from harness.faults.plan import PlannedFault
+from harness.faults.targets import Targets
+from harness.scenario.target import parse_target
+from tests.faults.fake_cluster import FakeCluster, planned
+
+pytestmark = pytest.mark.virtual_time
+
+
+def crash(target: str | int, number: int = 1, at: float = 0.0) -> PlannedFault:
+    return planned(Crash(target=parse_target(target), at=at), at, number)
+
+
+async def chosen(
+    cluster: FakeCluster, target: str | int, seed: int = 7, number: int = 1
+) -> tuple[str, ...]:
+    async with Targets(cluster, seed, patience=1.0).chosen(crash(target, number)) as victims:
+        return victims
+
+
+def busy_cluster() -> FakeCluster:
+    """worker-1 runs, worker-2 holds a lease on a job, worker-3 leads; worker-4 does nothing."""
+    cluster = FakeCluster(workers=4)
+    cluster.see("run.started", "worker-1")
+    cluster.see("lease.granted", "worker-2")
+    cluster.see("lease.granted", "worker-3", job=None)
+    return cluster
+
+
+@pytest.mark.parametrize(
+    ("target", "possible"),
+    [
+        ("worker-4", {("worker-4",)}),
+        ("running", {("worker-1",)}),
+        ("holder", {("worker-2",), ("worker-3",)}),
+        ("leader", {("worker-3",)}),
+        ("random", {(f"worker-{number}",) for number in (1, 2, 3, 4)}),
+        ("all", {("worker-1", "worker-2", "worker-3", "worker-4")}),
+    ],
+)
+async def test_each_target_means_whom_it_says(target: str, possible: set[tuple[str, ...]]) -> None:
+    cluster = busy_cluster()
+    assert {await chosen(cluster, target, seed) for seed in range(60)} == possible
+
+
+@pytest.mark.parametrize(("target", "count"), [(1, 1), (3, 3), ("50%", 2), ("10%", 1), ("100%", 4)])
+async def test_so_many_of_the_workers(target: str | int, count: int) -> None:
+    cluster = busy_cluster()
+    found = {await chosen(cluster, target, seed) for seed in range(60)}
+    assert {len(set(victims)) for victims in found} == {count}
+    # Any of them, by the seed.
+    assert {worker for victims in found for worker in victims} == set(cluster.workers)
+
+
+async def test_the_choice_is_that_of_the_seed_and_the_fault() -> None:
+    cluster = FakeCluster(workers=10)
+    assert await chosen(cluster, "random", 7) == await chosen(cluster, "random", 7)
+    assert len({await chosen(cluster, "random", seed) for seed in range(20)}) > 1
+    assert len({await chosen(cluster, "random", 7, number) for number in range(20)}) > 1
+
+
+@pytest.mark.parametrize(
+    ("target", "kind", "job"),
+    [
+        ("running", "run.started", "report"),
+        ("holder", "lease.granted", "report"),
+        ("leader", "lease.granted", None),
+    ],
+)
+async def test_a_role_is_waited_for(target: str, kind: str, job: str | None) -> None:
+    cluster = FakeCluster()
+    asyncio.get_running_loop().call_later(0.5, cluster.see, kind, "worker-2", job)
+    assert await chosen(cluster, target) == ("worker-2",)
+    assert cluster.now() == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("target", ["worker-2", "all", 3])
+async def test_who_is_down_is_waited_for(target: str | int) -> None:
+    cluster = FakeCluster()
+    cluster.see("worker.exited", "worker-2")
+    asyncio.get_running_loop().call_later(0.5, cluster.see, "worker.ready", "worker-2")
+    assert "worker-2" in await chosen(cluster, target)
+    assert cluster.now() == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("target", ["running", "holder", "leader", "coordinator"])
+async def test_patience_ends(target: str) -> None:
+    cluster = FakeCluster()
+    with pytest.raises(NotLanded, match=f"no target: {target} matched no worker for 1 s"):
+        await chosen(cluster, target)
+    assert cluster.now() == pytest.approx(1.0)
+
+
+async def test_patience_counts_from_the_planned_time() -> None:
+    cluster = FakeCluster()
+    await asyncio.sleep(5.0)
+    with pytest.raises(NotLanded):
+        async with Targets(cluster, 7, patience=2.0).chosen(crash("running", at=4.0)):
+            pass
+    assert cluster.now() == pytest.approx(6.0)
+
+
+async def test_a_worker_in_the_hands_of_one_fault_is_not_hit_by_another() -> None:
+    cluster = FakeCluster(workers=3)
+    targets = Targets(cluster, 7, patience=1.0)
+    async with AsyncExitStack() as faults:
+        victims = [
+            await faults.enter_async_context(targets.chosen(crash("random", number)))
+            for number in (1, 2, 3)
+        ]
+        assert sorted(victims) == [("worker-1",), ("worker-2",), ("worker-3",)]
+        with pytest.raises(NotLanded):
+            await faults.enter_async_context(targets.chosen(crash("random", 4)))
+    # And when they let go, all may be hit again.
+    async with targets.chosen(crash("all", 5)) as everybody:
+        assert everybody == cluster.workers
+
+
+async def test_a_worker_is_let_go_after_an_error_too() -> None:
+    cluster = FakeCluster(workers=1)
+    targets = Targets(cluster, 7, patience=1.0)
+    with pytest.raises(KeyError):
+        async with targets.chosen(crash("random")):
+            raise KeyError
+    async with targets.chosen(crash("random", 2)) as victims:
+        assert victims == ("worker-1",)

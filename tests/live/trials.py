@@ -1,0 +1,95 @@
+"""Trials inside the test's own process, and what can be seen of their workers from outside."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from harness.approaches import APPROACHES
+from harness.faults.observation import HeldLease
+from harness.history.event import Event
+from harness.runtimes.ground import Ground
+from harness.runtimes.process import ProcessCluster
+from harness.runtimes.spec import ClusterSpec
+from harness.worker.schedule import Job
+from harness.worker.sink import Policy
+from tests.live.processes import becomes_true, workers_in
+
+
+@dataclass
+class Events:
+    """A recorder in memory."""
+
+    seen: list[Event] = field(default_factory=list)
+
+    def record(self, event: Event) -> None:
+        """Keep it."""
+        self.seen.append(event)
+
+
+@dataclass
+class Trial:
+    """Workers that are up."""
+
+    ground: Ground
+    cluster: ProcessCluster
+    namespace: str
+    events: Events
+
+    def pids(self) -> dict[str, int]:
+        """The processes of the workers, by name."""
+        found = workers_in(self.ground.launcher.directory)
+        return {worker: pid for (trial, worker), pid in found.items() if trial == self.namespace}
+
+    def written(self, worker: str) -> int:
+        """How many events came from the worker."""
+        return sum(event.worker == worker for event in self.events.seen)
+
+    async def writes(self, worker: str) -> bool:
+        """Whether the worker still has something to say."""
+        before = self.written(worker)
+        return await becomes_true(lambda: self.written(worker) > before)
+
+    async def held(self) -> HeldLease:
+        """A lease that somebody holds."""
+        seen = self.cluster.observation
+        assert await becomes_true(seen.holders)
+        return seen.leases(seen.holders()[0])[0]
+
+
+class Trials:
+    """Starts trials whose workers run a job every half second."""
+
+    def __init__(self, ground: Ground, need: Callable[[str], None]) -> None:
+        self._ground = ground
+        self._need = need
+        self._count = itertools.count(1)
+
+    @asynccontextmanager
+    async def open(
+        self, approach: str, *, takes: float = 0.1, workers: int = 2
+    ) -> AsyncIterator[Trial]:
+        """A trial from when all its workers are ready; `takes` is how long a run is, in seconds."""
+        self._need(approach)
+        spec = ClusterSpec(
+            seed=1,
+            jobs=(Job("report", 0.5, 0.5, takes),),
+            approach=approach,
+            parameters={},
+            coordinator=APPROACHES[approach].coordinator,
+            offsets={f"worker-{number}": 0.0 for number in range(1, workers + 1)},
+            misfire_grace=1.0,
+            max_instances=1,
+            request_timeout=1.0,
+            policy=Policy.NONE,
+        )
+        namespace, events = f"live_{next(self._count)}", Events()
+        cluster = ProcessCluster(self._ground, spec, namespace, events)
+        try:
+            await cluster.set_up()
+            cluster.begin()
+            yield Trial(self._ground, cluster, namespace, events)
+        finally:
+            await cluster.close()

@@ -1,0 +1,343 @@
+"""Many trials: who takes part, who does not and why, and what is summed up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness import comparison
+from harness.comparison import ComparisonRun, Request, misfit
+from harness.coordinators.found import Found
+from harness.faults.crash import Crash
+from harness.faults.expire import Expire
+from harness.faults.partition import Partition
+from harness.faults.pause import Pause
+from harness.history.event import Event
+from harness.history.journal import Journal
+from harness.scenario.model import FaultChoice, Scenario
+from harness.scenario.target import parse_target
+from harness.trial import Trial, trial_line
+from tests.small_scenario import choice, fault, small
+
+FOUND = [
+    Found("redis", source="/usr/bin/redis-server"),
+    Found("zookeeper", remedy="apt-get install zookeeper"),
+    Found("postgres", source="/usr/bin/postgres"),
+]
+
+
+def aimed(kind: type[Any], target: str) -> FaultChoice:
+    more = {"for": 1.0} if kind in (Pause, Partition) else {}
+    return fault(kind, target=parse_target(target), at=1.0, **more)
+
+
+@pytest.mark.parametrize(
+    ("approach", "settings", "reason"),
+    [
+        ("redis-lock", {}, None),
+        ("uncoordinated", {}, None),
+        ("redis-lock", {"sink": "dedup"}, None),
+        ("zookeeper-lock", {"sink": "fencing"}, None),
+        (
+            "redis-lock",
+            {"sink": "fencing"},
+            "the sink asks for fencing tokens, and its leases carry none",
+        ),
+        ("uncoordinated", {"faults": (aimed(Crash, "running"),)}, None),
+        ("uncoordinated", {"faults": (aimed(Pause, "random"),)}, None),
+        (
+            "uncoordinated",
+            {"faults": (aimed(Partition, "random"),)},
+            "partition acts on what it has with a coordinator, and it needs none",
+        ),
+        (
+            "uncoordinated",
+            {"faults": (aimed(Expire, "random"),)},
+            "expire acts on what it has with a coordinator, and it needs none",
+        ),
+        (
+            "uncoordinated",
+            {"faults": (aimed(Crash, "running"), aimed(Pause, "holder"))},
+            "pause acts on what it has with a coordinator, and it needs none",
+        ),
+        ("redis-lock", {"faults": (aimed(Pause, "holder"),)}, None),
+        ("zookeeper-leader", {"faults": (aimed(Pause, "leader"),)}, None),
+        (
+            "redis-lock",
+            {"faults": (aimed(Pause, "leader"),)},
+            "pause is aimed at a leader, and it has none",
+        ),
+        (
+            "uncoordinated",
+            {"faults": (aimed(Crash, "leader"),)},
+            "crash is aimed at a leader, and it has none",
+        ),
+    ],
+)
+def test_a_scenario_makes_sense_for_an_approach_or_says_why_not(
+    approach: str, settings: dict[str, Any], reason: str | None
+) -> None:
+    assert misfit(choice(approach), small(**settings)) == reason
+
+
+def test_an_approach_with_a_sink_of_its_own_is_judged_by_that() -> None:
+    scenario = small(sink="fencing")
+    assert misfit(choice("redis-lock", sink="dedup"), scenario) is None
+    assert misfit(choice("redis-lock", sink="fencing"), small()) is not None
+
+
+@pytest.mark.parametrize(("workers", "at_once"), [(1, 50), (5, 10), (26, 1), (1000, 1)])
+def test_so_many_trials_at_once_as_the_machine_has_cores_for(
+    workers: int, at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    asked = request_of(small(workers=workers), tmp_path)
+    assert asked.side_by_side == at_once
+    assert request_of(small(workers=workers), tmp_path, at_once=3).side_by_side == 3
+
+
+def request_of(scenario: Scenario, directory: Path, **settings: Any) -> Request:
+    (directory / "histories").mkdir(exist_ok=True)
+    given = {"runtime": "process", "seed": 7, "repeat": 1}
+    return Request(scenario=scenario, directory=directory, **{**given, **settings})
+
+
+class Watching:
+    """Notes what it is shown."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.seen: list[tuple[str, str]] = []
+
+    def starting(self, what: str) -> None:
+        self.said.append(what)
+
+    def running(self, trials: int, at_once: int, duration: float) -> None:
+        self.said.append(f"{trials} trials, {at_once} at once, {duration:g} s each")
+
+    def saw(self, trial: str, event: Event) -> None:
+        self.seen.append((trial, event.kind))
+
+    def ended(self, trial: str) -> None:
+        self.said.append(f"{trial} ended")
+
+
+class Ground:
+    """Stands in for servers and processes; trials last as long as `work` and leave a history.
+
+    `missing` says which servers do not start, and why.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **missing: str) -> None:
+        self.missing = missing
+        self.wanted: list[set[str]] = []
+        self.trials: list[tuple[str, int]] = []
+        self.at_once = 0
+        self.most_at_once = 0
+        self.closed = False
+        self.lasts: Callable[[Trial], float] = lambda _: 0.0
+        monkeypatch.setattr(comparison, "open_ground", self.open)
+        monkeypatch.setattr(comparison, "run_trial", self.run_trial)
+
+    @asynccontextmanager
+    async def open(
+        self, _launcher: object, _found: object, wanted: Collection[str]
+    ) -> AsyncIterator[Any]:
+        self.wanted.append(set(wanted))
+        servers = {
+            name: SimpleNamespace(version=f"{name} 1.0", source="a test")
+            for name in wanted
+            if name not in self.missing
+        }
+        try:
+            yield SimpleNamespace(servers=servers, missing=self.missing)
+        finally:
+            self.closed = True
+
+    async def run_trial(
+        self, trial: Trial, _open: object, path: Path, watch: Callable[[Event], None]
+    ) -> None:
+        self.trials.append((trial.choice.name, trial.seed))
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        with Journal(path, trial_line(trial, ())) as journal:
+            try:
+                await asyncio.sleep(self.lasts(trial))
+            finally:
+                self.at_once -= 1
+            ended = Event(at=trial.scenario.duration, kind="trial.ended", reason="completed")
+            journal.record(ended)
+            watch(ended)
+
+
+NAMES = ("uncoordinated", "redis-lock", "zookeeper-lock", "postgres-queue")
+FOUR = tuple(choice(name) for name in NAMES)
+
+
+async def run(request: Request, watching: Watching | None = None) -> ComparisonRun:
+    comparing = ComparisonRun(request, FOUND, watching or Watching())
+    await comparing.run(None)  # type: ignore[arg-type]
+    return comparing
+
+
+@pytest.mark.virtual_time
+async def test_what_cannot_be_had_is_skipped_by_name_with_its_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ground = Ground(monkeypatch)
+    comparing = await run(request_of(small(approaches=FOUR), tmp_path))
+    measured = comparing.measured(interrupted=False)
+    assert [result.approach for result in measured.results] == list(NAMES)
+    assert [result.skipped for result in measured.results] == [
+        None,
+        None,
+        "no zookeeper on this machine; to get it: apt-get install zookeeper",
+        None,
+    ]
+    assert ground.wanted == [{"redis", "postgres"}]
+    assert [name for name, _ in ground.trials] == ["uncoordinated", "redis-lock", "postgres-queue"]
+    assert "zookeeper-lock" not in measured.verdicts
+
+
+@pytest.mark.virtual_time
+async def test_what_makes_no_sense_is_skipped_and_its_server_not_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ground = Ground(monkeypatch)
+    chosen = (choice("redis-lock", sink="fencing"), choice("uncoordinated"))
+    comparing = await run(request_of(small(approaches=chosen), tmp_path))
+    assert ground.wanted == [set()]
+    skipped = comparing.measured(interrupted=False).results[0].skipped
+    assert skipped == "the sink asks for fencing tokens, and its leases carry none"
+
+
+@pytest.mark.virtual_time
+async def test_a_server_that_does_not_start_skips_its_approaches_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ground = Ground(monkeypatch, redis="port in use; see redis.log")
+    chosen = (choice("redis-lock"), choice("redis-setnx"), choice("postgres-queue"))
+    measured = (await run(request_of(small(approaches=chosen), tmp_path))).measured(False)
+    why = "redis did not start: port in use; see redis.log"
+    assert [result.skipped for result in measured.results] == [why, why, None]
+    assert ground.trials == [("postgres-queue", 7)]
+    assert measured.coordinators == {"postgres": "postgres 1.0 (a test)"}
+
+
+@pytest.mark.virtual_time
+async def test_where_nothing_can_run_nothing_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ground, watching = Ground(monkeypatch), Watching()
+    chosen = (choice("zookeeper-lock"), choice("zookeeper-leader"))
+    comparing = await run(request_of(small(approaches=chosen), tmp_path), watching)
+    assert ground.wanted == []
+    assert watching.said == []
+    assert all(result.skipped for result in comparing.measured(interrupted=False).results)
+
+
+@pytest.mark.virtual_time
+async def test_repeats_go_through_the_seeds_the_same_for_every_approach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ground, watching = Ground(monkeypatch), Watching()
+    chosen = (choice("redis-lock"), choice("redis-lock", "redis-lock-short", ttl=1.0))
+    request = request_of(small(approaches=chosen), tmp_path, repeat=2, at_once=1)
+    measured = (await run(request, watching)).measured(interrupted=False)
+    assert ground.trials == [
+        ("redis-lock", 7),
+        ("redis-lock-short", 7),
+        ("redis-lock", 8),
+        ("redis-lock-short", 8),
+    ]
+    assert sorted(path.name for path in (tmp_path / "histories").iterdir()) == [
+        "redis-lock-1.jsonl",
+        "redis-lock-2.jsonl",
+        "redis-lock-short-1.jsonl",
+        "redis-lock-short-2.jsonl",
+    ]
+    assert [result.trials for result in measured.results] == [2, 2]
+    assert [verdict.trial.seed for verdict in measured.verdicts["redis-lock"]] == [7, 8]
+    assert watching.said[:2] == ["starting redis", "4 trials, 1 at once, 10 s each"]
+    assert watching.seen[0] == ("redis-lock-1", "trial.ended")
+    assert watching.said[-1] == "redis-lock-short-2 ended"
+
+
+@pytest.mark.virtual_time
+async def test_no_more_trials_at_once_than_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ground = Ground(monkeypatch)
+    ground.lasts = lambda trial: 1.0 + trial.seed / 10
+    await run(request_of(small(), tmp_path, repeat=7, at_once=3))
+    assert ground.most_at_once == 3
+    assert len(ground.trials) == 7
+
+
+@pytest.mark.virtual_time
+async def test_the_history_names_the_coordinator_it_was_made_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Ground(monkeypatch)
+    chosen = (choice("redis-lock"), choice("uncoordinated"))
+    comparing = await run(request_of(small(approaches=chosen), tmp_path))
+    verdicts = comparing.measured(interrupted=False).verdicts
+    assert verdicts["redis-lock"][0].trial.extra["coordinator"] == "redis 1.0 (a test)"
+    assert "coordinator" not in verdicts["uncoordinated"][0].trial.extra
+
+
+@pytest.mark.virtual_time
+async def test_cut_short_it_measures_what_has_run_by_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ground = Ground(monkeypatch)
+    ground.lasts = lambda trial: 10.0
+    chosen = (choice("redis-lock"), choice("postgres-queue"), choice("uncoordinated"))
+    request = request_of(small(approaches=chosen), tmp_path, at_once=1)
+    comparing = ComparisonRun(request, FOUND, Watching())
+    running = asyncio.create_task(comparing.run(None))  # type: ignore[arg-type]
+    await asyncio.sleep(15.0)
+    running.cancel()
+    await asyncio.wait({running})
+    assert ground.closed
+    measured = comparing.measured(interrupted=True)
+    assert measured.interrupted
+    assert [(result.trials, result.skipped) for result in measured.results] == [
+        (1, None),
+        (1, None),
+        (0, "interrupted before it began"),
+    ]
+
+
+@pytest.mark.virtual_time
+async def test_an_error_in_one_trial_is_not_swallowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ground = Ground(monkeypatch)
+
+    def fail(_: Trial) -> float:
+        raise OSError("disk full")
+
+    ground.lasts = fail
+    with pytest.raises(ExceptionGroup):
+        await run(request_of(small(), tmp_path))
+    assert ground.closed
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize(("seconds", "known"), [(0.5, False), (30.0, True)])
+async def test_how_late_timers_were_is_told_once_there_is_enough_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, known: bool
+) -> None:
+    ground = Ground(monkeypatch)
+    ground.lasts = lambda trial: seconds
+    noise = (await run(request_of(small(), tmp_path))).measured(interrupted=False).noise
+    assert (noise is not None) is known
+    if noise is not None:
+        assert 0 <= noise.p99 <= noise.max < 0.001
