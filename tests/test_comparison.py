@@ -129,9 +129,10 @@ class Watching:
 
 
 class Ground:
-    """Stands in for servers and processes; trials last as long as `work` and leave a history.
+    """Stands in for servers and processes; each trial leaves a history.
 
-    `missing` says which servers do not start, and why.
+    `missing` says which servers do not start, and why; `lasts` how long a trial takes, `returns`
+    what it says went wrong, `writes` whether its history can be read.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **missing: str) -> None:
@@ -142,6 +143,8 @@ class Ground:
         self.most_at_once = 0
         self.closed = False
         self.lasts: Callable[[Trial], float] = lambda _: 0.0
+        self.returns: str | None = None
+        self.writes = True
         monkeypatch.setattr(comparison, "open_ground", self.open)
         monkeypatch.setattr(comparison, "run_trial", self.run_trial)
 
@@ -162,7 +165,7 @@ class Ground:
 
     async def run_trial(
         self, trial: Trial, _open: object, path: Path, watch: Callable[[Event], None]
-    ) -> None:
+    ) -> str | None:
         self.trials.append((trial.choice.name, trial.seed))
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -174,6 +177,9 @@ class Ground:
             ended = Event(at=trial.scenario.duration, kind="trial.ended", reason="completed")
             journal.record(ended)
             watch(ended)
+        if not self.writes:
+            path.write_text("not JSON\n")
+        return self.returns
 
 
 NAMES = ("uncoordinated", "redis-lock", "zookeeper-lock", "postgres-queue")
@@ -203,6 +209,7 @@ async def test_what_cannot_be_had_is_skipped_by_name_with_its_remedy(
     assert ground.wanted == [{"redis", "postgres"}]
     assert [name for name, _ in ground.trials] == ["uncoordinated", "redis-lock", "postgres-queue"]
     assert "zookeeper-lock" not in measured.verdicts
+    assert measured.lacking == ("zookeeper-lock",)
 
 
 @pytest.mark.virtual_time
@@ -213,8 +220,11 @@ async def test_what_makes_no_sense_is_skipped_and_its_server_not_started(
     chosen = (choice("redis-lock", sink="fencing"), choice("uncoordinated"))
     comparing = await run(request_of(small(approaches=chosen), tmp_path))
     assert ground.wanted == [set()]
-    skipped = comparing.measured(interrupted=False).results[0].skipped
-    assert skipped == "the sink asks for fencing tokens, and its leases carry none"
+    measured = comparing.measured(interrupted=False)
+    why = "the sink asks for fencing tokens, and its leases carry none"
+    assert measured.results[0].skipped == why
+    # Not for want of anything that this machine could have.
+    assert measured.lacking == ()
 
 
 @pytest.mark.virtual_time
@@ -228,6 +238,7 @@ async def test_a_server_that_does_not_start_skips_its_approaches_alone(
     assert [result.skipped for result in measured.results] == [why, why, None]
     assert ground.trials == [("postgres-queue", 7)]
     assert measured.coordinators == {"postgres": "postgres 1.0 (a test)"}
+    assert measured.lacking == ("redis-lock", "redis-setnx")
 
 
 @pytest.mark.virtual_time
@@ -313,6 +324,27 @@ async def test_cut_short_it_measures_what_has_run_by_then(
         (1, None),
         (0, "interrupted before it began"),
     ]
+
+
+@pytest.mark.virtual_time
+async def test_a_trial_in_which_something_went_wrong_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ground = Ground(monkeypatch)
+    ground.returns = "worker-2 ended by itself"
+    result = (await run(request_of(small(), tmp_path, repeat=2))).measured(False).results[0]
+    assert (result.trials, result.invalid_trials) == (2, 2)
+    assert "seed 7: worker-2 ended by itself" in result.invalid
+
+
+@pytest.mark.virtual_time
+async def test_a_history_that_cannot_be_read_is_told_and_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ground = Ground(monkeypatch)
+    ground.writes = False
+    measured = (await run(request_of(small(), tmp_path))).measured(interrupted=False)
+    assert (measured.results[0].skipped or "").startswith("its history cannot be read: ")
 
 
 @pytest.mark.virtual_time

@@ -305,7 +305,8 @@ class ProcessCluster:
         )
         if process.pid not in self._killed and not (self._draining and code == 0):
             how = f"with code {code}" if code >= 0 else f"by signal {-code}"
-            self._break(f"{worker} ended by itself, {how}: {process.last_error()}")
+            said = process.last_error()
+            self._break(f"{worker} ended by itself, {how}" + (f": {said}" if said else ""))
 
     def _end(self, process: WorkerProcess) -> None:
         self._killed.add(process.pid)

@@ -61,6 +61,7 @@ def test_a_fault_needs_a_target(name: str) -> None:
         ("pause", {"for": "for ever"}),
         ("partition", {"direction": "sideways"}),
         ("expire", {"at": "5"}),
+        ("crash", {"target": "coordinator"}),
     ],
 )
 def test_what_makes_no_sense_is_refused(name: str, more: dict[str, str]) -> None:
@@ -85,7 +86,9 @@ def test_faults_know_how_long_they_last() -> None:
         (2.0, 5.0, [2.0, 7.0, 12.0, 17.0, 22.0]),
         (None, 7.0, [7.0, 14.0, 21.0]),
         (None, 0.1, [round(0.1 * count, 6) for count in range(1, 300)]),
-        (None, 40.0, []),
+        (None, 15.0, [15.0]),
+        (None, 16.0, []),
+        (28.0, 5.0, []),
     ],
 )
 def test_a_repeated_fault_leaves_room_to_recover(
@@ -144,6 +147,22 @@ async def test_an_expiry_forgets_what_its_targets_hold_each_system_once() -> Non
     )
     await Expire(target=Target(Form.HOLDER), at=1.0).apply(cluster, ["worker-1"])
     assert cluster.operations() == [("forget", "worker-1"), ("forget", "worker-1")]
+
+
+@pytest.mark.virtual_time
+async def test_an_expiry_is_content_with_what_is_still_held() -> None:
+    cluster = FakeCluster()
+    for worker in cluster.workers:
+        cluster.see("lease.granted", worker)
+    expire = Expire(target=Target(Form.ALL), at=1.0)
+    cluster.fails["forget", "worker-1"].append(TargetGone("given up"))
+    await expire.apply(cluster, ["worker-1", "worker-2"])
+    # But not where something could not be forgotten.
+    cluster.see("lease.granted", "worker-2")
+    cluster.fails["forget", "worker-1"].append(TargetGone("given up"))
+    cluster.fails["forget", "worker-2"].append(NotLanded("it would not"))
+    with pytest.raises(NotLanded, match="it would not"):
+        await expire.apply(cluster, cluster.workers)
 
 
 @pytest.mark.virtual_time

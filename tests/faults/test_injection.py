@@ -182,9 +182,17 @@ async def test_a_target_that_slipped_away_is_replaced() -> None:
     assert [kind for kind, _, _ in cluster.faults()] == ["fault.injected", "fault.healed"]
 
 
-async def test_a_target_that_is_gone_for_good_ends_the_patience() -> None:
+async def test_a_target_that_is_gone_again_and_again_ends_the_patience() -> None:
     cluster = FakeCluster()
-    # It is up, and holds nothing that could be forgotten.
+    cluster.fails["pause", "worker-1"].extend(TargetGone("worker-1 is gone") for _ in range(9999))
+    await inject(cluster, planned(pause()))
+    failed = cluster.events[0]
+    assert (failed.kind, failed.error) == ("fault.failed", "worker-1 is gone")
+    assert 5.9 < failed.at < 6.1
+
+
+async def test_a_target_that_holds_nothing_to_forget_ends_the_patience() -> None:
+    cluster = FakeCluster()
     await inject(cluster, planned(Expire(target=parse_target("worker-1"), at=1.0)))
     failed = cluster.events[0]
     assert (failed.kind, failed.error) == (

@@ -14,11 +14,24 @@ def life(kind: str, worker: str) -> Event:
     return Event(at=0.0, kind=f"worker.{kind}", worker=worker)
 
 
-def run(kind: str, worker: str, name: str = "1") -> Event:
-    return Event(at=0.0, kind=f"run.{kind}", worker=worker, job="report", run=f"{worker}/{name}")
+def run(kind: str, worker: str, name: str = "1", due: float | None = None) -> Event:
+    return Event(
+        at=0.0,
+        kind=f"run.{kind}",
+        worker=worker,
+        job="report",
+        due=due,
+        run=f"{worker}/{name}",
+    )
 
 
-def lease(kind: str, worker: str, name: str = "1", job: str | None = "report") -> Event:
+def lease(
+    kind: str,
+    worker: str,
+    name: str = "1",
+    job: str | None = "report",
+    due: float | None = None,
+) -> Event:
     return Event(
         at=0.0,
         kind=f"lease.{kind}",
@@ -26,6 +39,7 @@ def lease(kind: str, worker: str, name: str = "1", job: str | None = "report") -
         lease=f"{worker}/{name}",
         resource=job or "leader",
         job=job,
+        due=due,
         extra={"handle": "key"} if kind == "granted" else {},
     )
 
@@ -66,12 +80,25 @@ def test_a_worker_holds_a_lease_until_it_has_ended(end: str) -> None:
     observation.record(lease("granted", "worker-1"))
     assert observation.holders() == ["worker-1"]
     assert observation.leases("worker-1") == [
-        HeldLease("worker-1", "worker-1/1", "report", "report", "key")
+        HeldLease("worker-1", "worker-1/1", "report", "report", None, "key")
     ]
     assert observation.leases("worker-2") == []
     observation.record(lease(end, "worker-1"))
     assert observation.holders() == []
     assert observation.leases("worker-1") == []
+
+
+@pytest.mark.parametrize("end", ["finished", "failed"])
+def test_a_lease_of_a_single_run_ends_with_it_even_if_it_is_left_to_expire(end: str) -> None:
+    observation = seen(
+        lease("granted", "worker-1", "1", due=1.0),
+        lease("granted", "worker-1", "2", due=2.0),
+        lease("granted", "worker-1", "3"),
+        lease("granted", "worker-2", "1", due=1.0),
+        run(end, "worker-1", due=1.0),
+    )
+    assert [one.lease for one in observation.leases("worker-1")] == ["worker-1/2", "worker-1/3"]
+    assert observation.holders() == ["worker-1", "worker-2"]
 
 
 def test_a_leader_holds_a_lease_that_covers_all_jobs() -> None:

@@ -53,12 +53,19 @@ def test_jitter_stays_within_its_bounds_and_the_trial(seed: int, jitter: float) 
     plan = plan_faults([("crash", jittery(jitter))], seed, 30.0)
     assert len(plan) == 5
     for one in plan:
-        assert 0.0 <= one.at <= 30.0
+        assert 0.0 <= one.at <= 0.95 * 30.0
     if jitter < 2.5:
         for one, at in zip(plan, (5.0, 10.0, 15.0, 20.0, 25.0), strict=True):
             assert abs(one.at - at) <= jitter + 1e-6
     ids = [one.id for one in plan]
     assert ids == [f"crash#{number}" for number in range(1, 6)]
+
+
+def test_chance_leaves_a_fault_near_the_end_where_it_was_asked_for_or_before() -> None:
+    late = Crash(target=RANDOM, at=29.0, jitter=5.0)
+    drawn = [plan_faults([("crash", late)], seed, 30.0)[0].at for seed in range(50)]
+    assert max(drawn) == 29.0
+    assert 24.0 <= min(drawn) < 29.0
 
 
 def test_jitter_moves_each_repetition_by_itself() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from harness.faults.cluster import NotLanded
 from harness.faults.crash import Crash
+from harness.faults.expire import Expire
 from harness.faults.plan import PlannedFault
 from harness.faults.targets import Targets
 from harness.scenario.target import parse_target
@@ -93,12 +94,25 @@ async def test_who_is_down_is_waited_for(target: str | int) -> None:
     assert cluster.now() == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("target", ["running", "holder", "leader", "coordinator"])
+@pytest.mark.parametrize("target", ["running", "holder", "leader"])
 async def test_patience_ends(target: str) -> None:
     cluster = FakeCluster()
     with pytest.raises(NotLanded, match=f"no target: {target} matched no worker for 1 s"):
         await chosen(cluster, target)
     assert cluster.now() == pytest.approx(1.0)
+
+
+async def test_what_needs_a_lease_hits_only_who_holds_one() -> None:
+    cluster = FakeCluster()
+    expire = planned(Expire(target=parse_target("random"), at=0.0), at=0.0)
+    cluster.see("lease.granted", "worker-2")
+    for seed in range(20):
+        async with Targets(cluster, seed, patience=1.0).chosen(expire) as victims:
+            assert victims == ("worker-2",)
+    cluster.see("lease.released", "worker-2")
+    with pytest.raises(NotLanded, match="random matched no worker that holds a lease for 1 s"):
+        async with Targets(cluster, 7, patience=1.0).chosen(expire):
+            pass
 
 
 async def test_patience_counts_from_the_planned_time() -> None:

@@ -60,11 +60,19 @@ async def test_any_offset_reaches_every_due_time() -> None:
         assert [due for _, due in noticed] == [0.5 * count for count in range(1, 33)]
 
 
-async def test_a_late_starter_leaves_out_what_was_due_before() -> None:
+async def test_an_instance_started_again_leaves_out_what_was_due_before() -> None:
     service = Service()
     await service.at(1.5)
-    assert await collect(service, service.worker(), 3.5) == [(2.0, 2.0), (3.0, 3.0)]
+    again = service.worker(identity="worker-1.2")
+    assert await collect(service, again, 3.5) == [(2.0, 2.0), (3.0, 3.0)]
     assert service.seen("run.dropped") == []
+
+
+async def test_what_is_due_at_the_very_start_is_not_left_out() -> None:
+    service = Service(Job("report", every=1.0, first=0.0))
+    await service.at(0.01)
+    worker = service.worker(offset=0.05)
+    assert await collect(service, worker, 1.5) == [(0.01, 0.0), (0.95, 1.0)]
 
 
 async def test_what_is_noticed_too_late_is_dropped_and_recorded() -> None:
