@@ -75,7 +75,7 @@ def test_the_trial_line_keeps_algorithm_parameters_and_what_is_added() -> None:
     assert line.approach == "redis-lock-short"
     assert line.extra == {
         "algorithm": "redis-lock",
-        "parameters": {"ttl": 1.0, "key": "job", "on_lost": "finish"},
+        "parameters": {"ttl": 1.0, "key": "job"},
         "coordinator": "Redis 7",
     }
 

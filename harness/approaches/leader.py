@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from abc import abstractmethod
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,16 +11,17 @@ from typing import Literal
 
 from harness.approaches.approach import Approach, Grant
 from harness.coordinators.errors import CoordinatorError
-from harness.worker.schedule import Due, due_between
+from harness.worker.schedule import Due, Job, due_between
 from harness.worker.worker import Lease, OnLost, PortT, Worker
 
 
 @dataclass(eq=False)
 class Term:
-    """An instance's time in office: its lease while it leads, and what it has run."""
+    """An instance's time in office: its lease while it leads, what it has run, and noted last."""
 
     lease: Lease | None = None
     ran: set[Due] = field(default_factory=set)
+    noted: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,10 +87,12 @@ class Leader(Approach[PortT]):
         if term.lease is None or due in term.ran:
             return
         term.ran.add(due)
-        runs.create_task(self._run(worker, due, term.lease))
+        runs.create_task(self._run(worker, due, term, term.lease))
 
-    async def _run(self, worker: Worker[PortT], due: Due, lease: Lease) -> None:
-        if self.catch_up != "none":
+    async def _run(self, worker: Worker[PortT], due: Due, term: Term, lease: Lease) -> None:
+        # Marks only ever move on, though a gap is run while new due times are.
+        if self.catch_up != "none" and due.at > term.noted.get(due.job, -math.inf):
+            term.noted[due.job] = due.at
             with suppress(CoordinatorError):
                 await self.note_run(worker, due)
         await worker.execute(due, lease, self.on_lost)
@@ -101,12 +105,29 @@ class Leader(Approach[PortT]):
         if lease.lost.is_set():
             return
         term.lease = lease
-        for due in gap:
-            if not worker.stopping.is_set():
-                self._fire(worker, due, term, runs)
+        for missing in filter(None, gap):
+            runs.create_task(self._run_in_order(worker, missing, term, lease))
 
-    async def _gap(self, worker: Worker[PortT], elected: float) -> list[Due]:
-        """The due times since the last noted run of each job, as far as we are to catch up.
+    async def _run_in_order(
+        self, worker: Worker[PortT], missing: list[Due], term: Term, lease: Lease
+    ) -> None:
+        """Run a job's gap, one after the other; what becomes due meanwhile belongs to it."""
+        job = worker.jobs[missing[0].job]
+        while missing:
+            for due in missing:
+                if worker.stopping.is_set() or lease.lost.is_set():
+                    return
+                if due not in term.ran:
+                    term.ran.add(due)
+                    await self._run(worker, due, term, lease)
+            missing = self._to_catch_up(job, missing[-1].at, worker.clock.own())
+
+    def _to_catch_up(self, job: Job, after: float, until: float) -> list[Due]:
+        missing = due_between(job, after, until)
+        return missing if self.catch_up == "all" else missing[-1:]
+
+    async def _gap(self, worker: Worker[PortT], elected: float) -> list[list[Due]]:
+        """Each job's due times since its last noted run, as far as we are to catch up.
 
         Where none is known, those since the election.
         """
@@ -118,8 +139,4 @@ class Leader(Approach[PortT]):
                     marks[name] = last
         # Not before all marks are read: until then, whatever becomes due belongs to the gap.
         now = worker.clock.own()
-        gap: list[Due] = []
-        for job in worker.jobs.values():
-            missing = due_between(job, marks[job.name], now)
-            gap += missing if self.catch_up == "all" else missing[-1:]
-        return gap
+        return [self._to_catch_up(job, marks[job.name], now) for job in worker.jobs.values()]

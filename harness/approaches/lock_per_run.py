@@ -22,12 +22,9 @@ class LockPerRun(Approach[PortT]):
     an instance whose clock is late by more than the run's length finds the lock free and runs
     the due time again. `key: run` locks (job, due time) and leaves it locked, so that nobody runs
     that due time again; two due times of a job may then run at once.
-
-    `on_lost` is what a run does when its lock is known to be lost.
     """
 
     key: Literal["job", "run"] = "job"
-    on_lost: OnLost = "finish"
 
     async def run(self, worker: Worker[PortT]) -> None:
         """Try the lock of all that is due."""
@@ -43,14 +40,15 @@ class LockPerRun(Approach[PortT]):
     async def release(self, worker: Worker[PortT], lease: Lease) -> bool:
         """Give it up. False where it turns out to have been lost before."""
 
-    async def keep(self, worker: Worker[PortT], lease: Lease) -> None:
-        """What goes on beside the run while the lock is held: renewing it, watching over it."""
+    async def hold(self, worker: Worker[PortT], due: Due, lease: Lease) -> None:
+        """Run the job under the lock."""
+        await worker.execute(due, lease)
 
     async def undo(self, worker: Worker[PortT], lease: Lease) -> None:
         """Clean up after an attempt of which nobody knows whether it took the lock."""
 
     async def _attempt(self, worker: Worker[PortT], due: Due) -> None:
-        lease = worker.lease(due.job if self.key == "job" else f"{due.job}@{due.at:g}", due=due)
+        lease = worker.lease(due.job if self.key == "job" else str(due), due=due)
         worker.requested(lease)
         try:
             grant = await self.acquire(worker, lease)
@@ -64,13 +62,7 @@ class LockPerRun(Approach[PortT]):
             worker.denied(lease)
             return
         worker.granted(lease, grant.handle, grant.fence)
-        keeping = asyncio.create_task(self.keep(worker, lease))
-        try:
-            await worker.execute(due, lease, self.on_lost)
-        finally:
-            keeping.cancel()
-            with suppress(asyncio.CancelledError):
-                await keeping
+        await self.hold(worker, due, lease)
         if self.key == "job":
             await self._give_up(worker, lease)
 
@@ -79,3 +71,27 @@ class LockPerRun(Approach[PortT]):
         with suppress(CoordinatorError):
             if not await self.release(worker, lease):
                 worker.lost(lease)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptLock(LockPerRun[PortT]):
+    """A lock whose holder can learn in the middle of its run that it lost it.
+
+    `on_lost` is what the run does then.
+    """
+
+    on_lost: OnLost = "finish"
+
+    @abstractmethod
+    async def keep(self, worker: Worker[PortT], lease: Lease) -> None:
+        """What goes on beside the run while the lock is held: renewing it, watching over it."""
+
+    async def hold(self, worker: Worker[PortT], due: Due, lease: Lease) -> None:
+        """Run the job under the lock, and keep the lock."""
+        keeping = asyncio.create_task(self.keep(worker, lease))
+        try:
+            await worker.execute(due, lease, self.on_lost)
+        finally:
+            keeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await keeping

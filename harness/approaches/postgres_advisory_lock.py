@@ -15,9 +15,11 @@ class PostgresAdvisoryLock(LockPerRun[PostgresPort]):
     """pg_try_advisory_lock before each run, pg_advisory_unlock after it.
 
     Source: PostgreSQL documentation, "Advisory Locks". The lock lives as long as the session and
-    has no time to live: no pause and no long job breaks exclusion, a crash frees it as soon as the
-    server sees the connection close. A holder that vanishes without closing it blocks the job
-    until TCP gives up. With `key: run` the lock stays until the session ends.
+    has no time to live: no pause and no long job breaks exclusion between workers; a crash frees
+    it as soon as the server sees the connection close. A holder that vanishes without closing it
+    blocks the job until TCP gives up. With `key: run` the lock stays until the session ends. A
+    session may take its own lock again: with `max_instances` above 1, a worker does not exclude
+    itself.
     """
 
     coordinator = "postgres"

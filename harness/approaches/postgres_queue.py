@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from harness.approaches.approach import Approach
 from harness.coordinators.errors import CoordinatorError
 from harness.coordinators.postgres.port import Claim, PostgresPort
-from harness.scenario.duration import Seconds
+from harness.scenario.duration import PositiveSeconds
 from harness.worker.schedule import Due
-from harness.worker.worker import OnLost, Worker
+from harness.worker.worker import Worker
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +26,7 @@ class PostgresQueue(Approach[PostgresPort]):
 
     coordinator = "postgres"
 
-    poll: Seconds = 0.1
-    on_lost: OnLost = "finish"
+    poll: PositiveSeconds = 0.1
 
     async def run(self, worker: Worker[PostgresPort]) -> None:
         """Enqueue what is due, and work."""
@@ -64,10 +63,8 @@ class PostgresQueue(Approach[PostgresPort]):
         due = Due(claim.job, claim.due)
         lease = worker.lease(str(due), due=due)
         worker.granted(lease, handle=str(claim.session))
-        completed = await worker.execute(due, lease, self.on_lost)
+        await worker.execute(due, lease)
         worker.released(lease)
         with suppress(CoordinatorError):
-            if not completed:
-                await worker.port.give_back(claim)
-            elif not await worker.port.complete(claim):
+            if not await worker.port.complete(claim):
                 worker.lost(lease)

@@ -7,10 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from harness.approaches.approach import Grant
-from harness.approaches.lock_per_run import LockPerRun
+from harness.approaches.lock_per_run import KeptLock, LockPerRun
 from harness.coordinators.errors import CoordinatorError
 from harness.coordinators.redis.port import RedisPort
-from harness.scenario.duration import Seconds
+from harness.scenario.duration import PositiveSeconds
 from harness.worker.worker import Lease, Worker
 
 
@@ -24,7 +24,7 @@ class RedisSetnx(LockPerRun[RedisPort]):
 
     coordinator = "redis"
 
-    ttl: Seconds = 2.0
+    ttl: PositiveSeconds = 2.0
 
     async def acquire(self, worker: Worker[RedisPort], lease: Lease) -> Grant | None:
         """SET NX PX."""
@@ -57,7 +57,7 @@ class RedisLock(RedisSetnx):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RedisWatchdog(RedisLock):
+class RedisWatchdog(RedisLock, KeptLock[RedisPort]):
     """A `redis-lock` renewed every ttl/3 for as long as the job runs.
 
     Source: the watchdog of Redisson's RLock. Long jobs keep their lock; a pause longer than `ttl`

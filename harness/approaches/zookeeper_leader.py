@@ -12,7 +12,7 @@ from harness.approaches.approach import Grant
 from harness.approaches.leader import Leader
 from harness.coordinators.errors import CoordinatorError, Unavailable
 from harness.coordinators.zookeeper.port import NodeExists, SessionState, ZooKeeperPort
-from harness.scenario.duration import Seconds
+from harness.scenario.duration import PositiveSeconds
 from harness.worker.schedule import Due
 from harness.worker.worker import Lease, Worker
 
@@ -33,7 +33,7 @@ class ZooKeeperLeader(Leader[ZooKeeperPort]):
     coordinator = "zookeeper"
     fenced = True
 
-    session_timeout: Seconds = 2.0
+    session_timeout: PositiveSeconds = 2.0
     on_suspended: Literal["step_down", "ignore"] = "step_down"
 
     async def elect(self, worker: Worker[ZooKeeperPort]) -> Grant:
@@ -71,7 +71,7 @@ class ZooKeeperLeader(Leader[ZooKeeperPort]):
             ends.add(SessionState.SUSPENDED)
         states = worker.port.states()
         state = worker.port.state
-        while state not in ends:
+        while state not in ends and worker.port.session == lease.handle:
             state = await anext(states)
 
     async def resign(self, worker: Worker[ZooKeeperPort]) -> None:

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from harness.approaches.approach import Grant
-from harness.approaches.lock_per_run import LockPerRun
+from harness.approaches.lock_per_run import KeptLock
 from harness.coordinators.errors import CoordinatorError
 from harness.coordinators.zookeeper.port import NodeExists, SessionState, ZooKeeperPort
-from harness.scenario.duration import Seconds
+from harness.scenario.duration import PositiveSeconds
 from harness.worker.worker import Lease, Worker
 
 
 @dataclass(frozen=True, kw_only=True)
-class ZooKeeperLock(LockPerRun[ZooKeeperPort]):
+class ZooKeeperLock(KeptLock[ZooKeeperPort]):
     """Create the job's ephemeral node before each run, delete it after it.
 
     Source: ZooKeeper's recipe of a lock, without its queue, as losers skip. The lock lives as long
@@ -27,7 +27,7 @@ class ZooKeeperLock(LockPerRun[ZooKeeperPort]):
     coordinator = "zookeeper"
     fenced = True
 
-    session_timeout: Seconds = 2.0
+    session_timeout: PositiveSeconds = 2.0
 
     async def acquire(self, worker: Worker[ZooKeeperPort], lease: Lease) -> Grant | None:
         """Create the node; it being there means that somebody else holds the lock."""
@@ -47,11 +47,13 @@ class ZooKeeperLock(LockPerRun[ZooKeeperPort]):
 
     async def release(self, worker: Worker[ZooKeeperPort], lease: Lease) -> bool:
         """Delete the node, if it is ours. Until it is known to be gone, our session keeps it."""
+        deleted = False
         while True:
             try:
                 node = await worker.port.get(_path(lease))
                 if node is None or node.value != lease.id:
-                    return False
+                    return deleted
+                deleted = True
                 return await worker.port.delete(node.path)
             except CoordinatorError:
                 if worker.stopping.is_set():

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from harness.approaches.redis_locks import RedisLock
+from harness.approaches.redis_locks import RedisLock, RedisWatchdog
 from harness.worker.schedule import Job
 from harness.worker.worker import Worker
 from tests.approaches.fake_redis import FakeRedis, Store
@@ -46,7 +46,7 @@ async def test_the_release_is_recorded_before_it_is_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "resource", "left"), [("job", "report", None), ("run", "report@1", "worker-1/1")]
+    ("key", "resource", "left"), [("job", "report", None), ("run", "report/1.000000", "worker-1/1")]
 )
 async def test_a_job_lock_frees_the_job_and_a_run_lock_is_left_to_expire(
     key: str, resource: str, left: str | None
@@ -142,7 +142,7 @@ async def test_asked_to_stop_it_finishes_its_run_and_gives_the_lock_up() -> None
     assert store.get("report") is None
 
 
-class Watched(RedisLock):
+class Watched(RedisWatchdog):
     """Notes what becomes of the task beside the run."""
 
     async def keep(self, worker: Worker[FakeRedis], lease: object) -> None:  # type: ignore[override]

@@ -8,7 +8,6 @@ import pytest
 
 from harness.approaches.postgres_queue import PostgresQueue
 from harness.worker.schedule import Job
-from harness.worker.worker import Lease
 from tests.approaches.fake_postgres import Database, FakePostgres
 from tests.approaches.link import Link, Trouble
 from tests.service import Service, live
@@ -138,24 +137,6 @@ async def test_a_completion_without_an_answer_is_not_repeated() -> None:
     await live(service, PostgresQueue(), [service.worker(port)], until=2.9)
     assert service.runs_by_due() == {1.0: 1, 2.0: 1}
     assert service.seen("lease.lost") == []
-
-
-async def test_an_aborted_run_is_given_back_and_run_again() -> None:
-    service, database = Service(), Database()
-    worker = service.worker(FakePostgres(database))
-    leases: list[Lease] = []
-    make_lease = worker.lease
-
-    def lease(*args: object, **options: object) -> Lease:
-        leases.append(make_lease(*args, **options))  # type: ignore[arg-type]
-        return leases[-1]
-
-    worker.lease = lease  # type: ignore[method-assign]
-    asyncio.get_running_loop().call_later(1.1, lambda: worker.lost(leases[0]))
-    await live(service, PostgresQueue(on_lost="abort"), [worker], until=1.9)
-    assert worker.port.link.asked.count("give_back") == 1
-    assert service.runs_by_due() == {1.0: 2}
-    assert len(service.sink.effects) == 1
 
 
 async def test_asked_to_stop_it_completes_its_claim_and_takes_no_other() -> None:

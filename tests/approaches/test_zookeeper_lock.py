@@ -138,7 +138,7 @@ async def test_with_a_run_lock_the_node_stays_with_the_session() -> None:
     service, ensemble = Service(), Ensemble()
     port = FakeZooKeeper(ensemble)
     await live(service, ZooKeeperLock(key="run"), [service.worker(port)], until=1.9)
-    assert list(ensemble.nodes) == ["/locks/report%401"]
+    assert list(ensemble.nodes) == ["/locks/report%2F1.000000"]
     port.expire()
     assert ensemble.nodes == {}
 

@@ -138,11 +138,17 @@ async def test_what_is_true_already_is_not_waited_for() -> None:
     await asyncio.wait_for(Observation().until(lambda: True), 5)
 
 
-async def test_who_gave_up_waiting_is_no_obstacle() -> None:
+async def test_all_who_wait_are_woken_but_who_gave_up() -> None:
     observation = Observation()
-    waiting = [asyncio.create_task(observation.until(lambda: bool(observation.up())))] * 2
+    waiting = [
+        asyncio.create_task(observation.until(lambda: observation.up() != [])) for _ in range(3)
+    ]
     await asyncio.sleep(0)
-    waiting[0].cancel()
-    await asyncio.wait({waiting[0]})
+    waiting[1].cancel()
     observation.record(life("ready", "worker-1"))
-    assert observation.up() == ["worker-1"]
+    outcomes = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 5)
+    assert [type(outcome) for outcome in outcomes] == [
+        type(None),
+        asyncio.CancelledError,
+        type(None),
+    ]

@@ -109,11 +109,12 @@ async def test_calls_are_counted_from_one_report_to_the_next() -> None:
 async def test_a_call_that_went_wrong_is_counted_and_recorded(error: Exception) -> None:
     service = Service()
     calls = CallCount("worker-1", WorkerClock(service.now), service)
+    await service.at(1.5)
     with pytest.raises(type(error)), reported(calls, "get"):
         raise error
     assert calls.take() == {"get": 1}
     recorded = service.seen("coordinator.error")[0]
-    assert (recorded.worker, recorded.operation) == ("worker-1", "get")
+    assert (recorded.at, recorded.worker, recorded.operation) == (1.5, "worker-1", "get")
     assert recorded.error == str(error)
 
 
