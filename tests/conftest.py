@@ -10,10 +10,6 @@ import pytest
 from tests.virtual_time import VirtualTimeLoop
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "virtual_time: runs on a clock that jumps to the next timer")
-
-
 def pytest_asyncio_loop_factories(
     item: pytest.Item,
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

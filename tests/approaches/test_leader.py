@@ -26,6 +26,7 @@ class Office:
 
     def __init__(self) -> None:
         self.marks: dict[str, float] = {}
+        self.noted: list[float] = []
         self.resigned: list[str] = []
         self.reading = 0.0
         self._holder: str | None = None
@@ -64,6 +65,7 @@ class Appointed(Leader[Office]):
 
     async def note_run(self, worker: Worker[Office], due: Due) -> None:
         worker.port.marks[due.job] = due.at
+        worker.port.noted.append(due.at)
 
 
 async def at(service: Service, moment: float, office: Office, worker: str | None) -> None:
@@ -176,6 +178,23 @@ async def test_what_a_new_leader_does_about_the_gap(catch_up: str, caught_up: li
         await live(service, approach, workers, until=6.5)
     assert [due for _, due in service.runs("worker-1")] == [1.0, 2.0]
     assert [due for _, due in service.runs("worker-2")] == [*caught_up, 6.0]
+
+
+async def test_a_gap_is_run_in_order_and_marks_only_move_on() -> None:
+    service, office = Service(Job("report", every=1.0, first=1.0, takes=0.4)), Office()
+    office.marks["report"] = 2.0
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(at(service, 5.5, office, "worker-1"))
+        await live(service, Appointed(catch_up="all"), [service.worker(office)], until=7.5)
+    gap = [event for event in service.events if event.due in (3.0, 4.0, 5.0)]
+    told = [(event.due, event.kind) for event in gap if event.kind.startswith("run")]
+    assert told == [
+        (due, kind) for due in (3.0, 4.0, 5.0) for kind in ("run.started", "run.finished")
+    ]
+    # 6 became due before the gap was at its end.
+    assert service.runs_by_due() == dict.fromkeys([3.0, 4.0, 5.0, 6.0, 7.0], 1)
+    assert office.noted == sorted(office.noted)
+    assert office.noted[-1] == 7.0
 
 
 @pytest.mark.parametrize("catch_up", ["latest", "all"])

@@ -116,6 +116,17 @@ async def test_ignoring_a_lost_connection_makes_two_leaders() -> None:
     assert service.seen("lease.lost")[0].at == pytest.approx(3.5)
 
 
+async def test_a_term_is_over_when_its_session_was_replaced_unseen() -> None:
+    company = Company()
+    worker = company.service.worker(company.ports[0])
+    lease = worker.lease("leader")
+    worker.granted(lease, handle="the session before")
+    await asyncio.wait_for(ZooKeeperLeader().serve(worker, lease), 5)
+    worker.granted(lease, handle=company.ports[0].session)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(ZooKeeperLeader().serve(worker, lease), 5)
+
+
 async def test_a_candidacy_without_an_answer_is_found_again() -> None:
     company = Company()
     company.ports[0].link.next("create", Trouble.ANSWER_LOST)

@@ -89,6 +89,15 @@ async def test_the_release_is_repeated_until_the_node_is_known_to_be_gone() -> N
     ]
 
 
+async def test_a_deletion_without_an_answer_that_was_done_is_no_loss() -> None:
+    service, ensemble = Service(), Ensemble()
+    port = FakeZooKeeper(ensemble)
+    port.link.next("delete", Trouble.ANSWER_LOST)
+    await live(service, ZooKeeperLock(session_timeout=0.1), [service.worker(port)], until=1.9)
+    assert PATH not in ensemble.nodes
+    assert service.seen("lease.lost") == []
+
+
 async def test_a_release_is_given_up_when_asked_to_stop() -> None:
     service, ensemble = Service(), Ensemble()
     port = FakeZooKeeper(ensemble)
