@@ -31,32 +31,39 @@ MEASURES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Violation:
-    """An expectation that a result does not meet; `text` says how, in one line."""
+class Unmet:
+    """An expectation that a result does not meet; `text` says how, in one line.
+
+    `measured` is false where there was nothing to measure: that proves nothing, neither way.
+    """
 
     approach: str
     measure: str
     text: str
+    measured: bool = True
 
 
-def check_expectations(scenario: Scenario, results: Mapping[str, Result]) -> list[Violation]:
-    """Every expectation that is not met, of the approaches that were measured."""
+def check_expectations(scenario: Scenario, results: Mapping[str, Result]) -> list[Unmet]:
+    """Every expectation that is not met, of the approaches that have a valid trial."""
     return [
-        violation
+        unmet
         for name, result in results.items()
         if result.trials > result.invalid_trials
         for expectation in scenario.expectations(name)
-        if (violation := _violation(expectation, result)) is not None
+        if (unmet := _unmet(expectation, result)) is not None
     ]
 
 
-def _violation(expectation: Expectation, result: Result) -> Violation | None:
+def _unmet(expectation: Expectation, result: Result) -> Unmet | None:
     name = expectation.measure
     value: float | None = attrgetter(MEASURES[name])(result)
     low, high = expectation.minimum, expectation.maximum
     if value is None:
+        if not _never_ended(name, result):
+            text = f"{result.approach}: there was no {name} to measure"
+            return Unmet(result.approach, name, text, measured=False)
         # Whatever lies beyond the end is at least as much as is asked for.
-        if high is None or not _never_ended(name, result):
+        if high is None:
             return None
         text = f"{name} lies beyond the end of the trial"
     elif high is not None and value > high:
@@ -65,7 +72,7 @@ def _violation(expectation: Expectation, result: Result) -> Violation | None:
         text = f"{name} is {_shown(name, value)}, expected at least {_shown(name, low)}"
     else:
         return None
-    return Violation(result.approach, name, f"{result.approach}: {text}")
+    return Unmet(result.approach, name, f"{result.approach}: {text}")
 
 
 def _never_ended(measure: str, result: Result) -> bool:

@@ -22,7 +22,7 @@ from rich.console import Console
 from harness import __version__
 from harness.comparison import ComparisonRun, Measured, Noise, Request
 from harness.coordinators.sources import locate
-from harness.gate import check_expectations
+from harness.gate import Unmet, check_expectations
 from harness.report.model import Comparison
 from harness.report.progress import LiveProgress
 from harness.runtimes.launcher import Launcher
@@ -44,10 +44,9 @@ class Exit(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What one run came to: the comparison, unmet expectations in words, and the exit code."""
+    """What one run came to: the comparison, and the exit code."""
 
     comparison: Comparison
-    violations: tuple[str, ...]
     code: Exit
 
 
@@ -102,17 +101,9 @@ def run_session(
         run = ComparisonRun(request, locate(environ), progress)
         interrupted = asyncio.run(_run(run, progress, stop))
     measured = run.measured(interrupted)
-    violations = [
-        violation.text
-        for violation in check_expectations(
-            request.scenario, {result.approach: result for result in measured.results}
-        )
-    ]
-    return Session(
-        _comparison(request, measured, violations, command),
-        tuple(violations),
-        _exit_code(measured, violations),
-    )
+    by_name = {result.approach: result for result in measured.results}
+    unmet = check_expectations(request.scenario, by_name)
+    return Session(_comparison(request, measured, unmet, command), _exit_code(measured, unmet))
 
 
 async def _run(run: ComparisonRun, progress: LiveProgress, stop: StopSignals) -> bool:
@@ -138,9 +129,11 @@ async def _run(run: ComparisonRun, progress: LiveProgress, stop: StopSignals) ->
 
 
 def _comparison(
-    request: Request, measured: Measured, violations: Sequence[str], command: Sequence[str]
+    request: Request, measured: Measured, unmet: Sequence[Unmet], command: Sequence[str]
 ) -> Comparison:
-    notes = [f"expectation not met: {violation}" for violation in violations]
+    notes = [
+        f"expectation {'not met' if one.measured else 'not checked'}: {one.text}" for one in unmet
+    ]
     if measured.interrupted:
         notes.append("Interrupted: what had run by then was judged.")
     if measured.noise is not None and measured.noise.max > _NOISY:
@@ -183,15 +176,15 @@ def _milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:.1f} ms"
 
 
-def _exit_code(measured: Measured, violations: Sequence[str]) -> Exit:
+def _exit_code(measured: Measured, unmet: Sequence[Unmet]) -> Exit:
     ran = [result for result in measured.results if result.skipped is None]
     if not ran and measured.lacking:
         return Exit.ENVIRONMENT
     if measured.interrupted:
         return Exit.INTERRUPTED
-    if violations:
+    if any(one.measured for one in unmet):
         return Exit.VIOLATION
-    if not ran or any(result.trials == result.invalid_trials for result in ran):
+    if not ran or unmet or any(result.trials == result.invalid_trials for result in ran):
         return Exit.INCONCLUSIVE
     return Exit.OK
 

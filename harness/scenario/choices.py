@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.scenario.checker import Checker, Part
-from harness.scenario.fitting import target_misfits
+from harness.scenario.fitting import never_happens, target_misfits
 from harness.scenario.model import ALL, SLUG, ApproachChoice, Catalog, FaultChoice, Sink
 from harness.scenario.wording import hint, nearest, shown
 
@@ -12,9 +12,16 @@ _ASIDE = ("approach", "sink")
 
 
 def faults_of(
-    checker: Checker, catalog: Catalog, part: Part | None, workers: int | None
+    checker: Checker,
+    catalog: Catalog,
+    part: Part | None,
+    workers: int | None,
+    duration: float | None,
 ) -> tuple[FaultChoice, ...]:
-    """The faults, without those that have a problem; `workers` is None where that is one."""
+    """The faults, without those that have a problem.
+
+    `workers` and `duration` are None where they have one themselves.
+    """
     if part is None:
         return ()
     faults = []
@@ -33,6 +40,9 @@ def faults_of(
         faults.append(FaultChoice(name, params))
         for where, message in target_misfits(params, workers) if workers else ():
             checker.report((*given.where, *where), message)
+        absent = None if duration is None else never_happens(params, duration)
+        if absent is not None:
+            checker.report(given.where, absent)
     return tuple(faults)
 
 

@@ -30,6 +30,19 @@ def target_misfits(params: Any, workers: int) -> Iterator[tuple[Where, str]]:
             yield (field.name,), message
 
 
+def never_happens(params: Any, duration: float) -> str | None:
+    """Why a fault would not happen once within `duration`; None if it would.
+
+    A trial without its faults would pass for one that withstood them.
+    """
+    if any(at < duration for at in params.times(duration)):
+        return None
+    return (
+        f"would never happen within {format_duration(duration)}"
+        " (a repeated fault leaves one more period to recover in)"
+    )
+
+
 def too_short(jobs: Sequence[Job | None], duration: float, grace: float) -> dict[Where, str]:
     """The places of a scenario to which the duration leaves no expected run, and why.
 

@@ -13,7 +13,7 @@ from harness.scenario.document import read_document
 from harness.scenario.expectations import expectations_of
 from harness.scenario.fitting import too_short, workers_misfit
 from harness.scenario.model import SLUG, Catalog, Job, Scenario
-from harness.scenario.problem import Problem, ScenarioError
+from harness.scenario.problem import Problem, ScenarioError, Where
 
 _SECTIONS = ("jobs", "faults", "approaches", "expect")
 _SETTINGS = {field.name: field for field in fields(Scenario) if field.name not in _SECTIONS}
@@ -52,10 +52,19 @@ def _scenario(checker: Checker, catalog: Catalog, top: Part, stem: str) -> Scena
     sections = checker.sections(top, (*_SETTINGS, *_SECTIONS))
     settings = _settings(checker, sections, stem)
     jobs = _jobs(checker, sections.get("jobs"))
+    crowded: dict[Where, str] = {}
     if jobs and "duration" in settings and "grace" in settings:
-        for where, message in too_short(jobs, settings["duration"], settings["grace"]).items():
+        crowded = too_short(jobs, settings["duration"], settings["grace"])
+        for where, message in crowded.items():
             checker.report(where, message)
-    faults = faults_of(checker, catalog, sections.get("faults"), settings.get("workers"))
+    faults = faults_of(
+        checker,
+        catalog,
+        sections.get("faults"),
+        settings.get("workers"),
+        # One that is too short for the jobs is problem enough.
+        None if crowded else settings.get("duration"),
+    )
     approaches, names = approaches_of(checker, catalog, sections.get("approaches"))
     expect = expectations_of(checker, catalog, sections.get("expect"), names)
     if checker.problems:

@@ -28,7 +28,8 @@ class Catalog:
     """What a scenario may name. The layers above hand it in.
 
     `approaches` maps names to frozen dataclasses whose fields are the parameters, each with a
-    default; `faults` maps types to pydantic dataclasses; `measures` are what `expect` may bound.
+    default; `faults` maps types to pydantic dataclasses that have `times(duration)`, when they are
+    planned; `measures` are what `expect` may bound.
     """
 
     approaches: Mapping[str, type]

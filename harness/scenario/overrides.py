@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from harness.scenario.choices import default_choice
-from harness.scenario.fitting import target_misfits, too_short, workers_misfit
+from harness.scenario.fitting import never_happens, target_misfits, too_short, workers_misfit
 from harness.scenario.model import ALL, ApproachChoice, Catalog, Scenario
 from harness.scenario.problem import Problem, ScenarioError, path_of
 from harness.scenario.wording import hint
@@ -36,6 +36,11 @@ def with_overrides(
         problems += [
             Problem("--duration", None, path_of(where) if where != ("duration",) else "", message)
             for where, message in found.items()
+        ]
+        problems += [
+            Problem("--duration", None, path_of(("faults", number, fault.type)), message)
+            for number, fault in enumerate(scenario.faults)
+            if not found and (message := never_happens(fault.params, duration)) is not None
         ]
     if approaches:
         scenario = _with_approaches(scenario, catalog, approaches, problems)

@@ -49,6 +49,9 @@ class Pause:
             raise ValueError("give a time: at, every or when")
         return self
 
+    def times(self, duration: float) -> list[float]:
+        return [time for time in (self.at, self.every, 0.0) if time is not None][:1]
+
 
 @pytest.fixture
 def catalog() -> Catalog:

@@ -317,3 +317,15 @@ def test_whatever_a_file_holds_is_read_or_explained(catalog: Catalog, data: Any)
         problems = error.problems
     assert problems
     assert all("\n" not in str(problem) for problem in problems)
+
+
+def test_a_fault_that_would_never_happen_is_a_problem(problems: Problems) -> None:
+    text = """
+duration: 10s
+jobs: [{name: report, every: 1s}]
+faults: [{pause: {target: running, for: 1s, at: 10s}}]
+"""
+    assert problems(text) == [
+        "4: faults[0].pause: would never happen within 10s"
+        " (a repeated fault leaves one more period to recover in)"
+    ]

@@ -1,8 +1,9 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from harness.scenario.model import ApproachChoice, Catalog, Scenario
+from harness.scenario.model import ApproachChoice, Catalog, FaultChoice, Scenario
 from harness.scenario.overrides import with_overrides
 from harness.scenario.problem import ScenarioError
 
@@ -18,6 +19,9 @@ expect: {all: {missed: 0}, redis-lock: {duplicate: 0}, redis-lock-short: {overla
 @pytest.fixture
 def scenario(parse: Callable[[str], Scenario]) -> Scenario:
     return parse(TEXT)
+
+
+LATE = {"target": "running", "for": 1.0, "at": 30.0}
 
 
 def test_nothing_given_changes_nothing(scenario: Scenario, catalog: Catalog) -> None:
@@ -68,3 +72,10 @@ def test_a_trial_has_workers_and_room_for_a_run(scenario: Scenario, catalog: Cat
         with_overrides(scenario, catalog, workers=0)
     with pytest.raises(ScenarioError, match="--duration: 1s is too short: the first run"):
         with_overrides(scenario, catalog, duration=1.0)
+
+
+def test_a_duration_leaves_room_for_every_fault(scenario: Scenario, catalog: Catalog) -> None:
+    late = replace(scenario, faults=(FaultChoice("pause", catalog.faults["pause"](**LATE)),))
+    assert with_overrides(late, catalog, duration=31.0).duration == 31.0
+    with pytest.raises(ScenarioError, match=r"--duration: faults\[0\]\.pause: would never happen"):
+        with_overrides(late, catalog, duration=30.0)
