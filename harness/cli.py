@@ -117,9 +117,12 @@ def run(
             session = run_session(request, progress, stop, command, os.environ)
         except (LauncherError, TrialError) as error:
             _fail(str(error), Exit.ENVIRONMENT)
-        _present(session, directory, progress, as_json)
-        if out is None:
-            point_latest(directory)
+        try:
+            _present(session, directory, progress, as_json)
+            if out is None:
+                point_latest(directory)
+        except OSError as error:
+            _fail(f"the report could not be written: {error}", Exit.ENVIRONMENT)
     late = stop.seen and session.code is not Exit.ENVIRONMENT
     raise typer.Exit(Exit.INTERRUPTED if late else session.code)
 

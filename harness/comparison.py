@@ -218,12 +218,15 @@ class ComparisonRun:
             path = self._request.directory / "histories" / f"{name}.jsonl"
             self._paths.setdefault(choice.name, []).append(path)
             namespace = f"harness_{uuid4().hex[:12]}"
-            error = await run_trial(
-                trial,
-                lambda spec, recorder: ProcessCluster(ground, spec, namespace, recorder),
-                path,
-                lambda event: self._watch.saw(name, event),
-            )
+            try:
+                error = await run_trial(
+                    trial,
+                    lambda spec, recorder: ProcessCluster(ground, spec, namespace, recorder),
+                    path,
+                    lambda event: self._watch.saw(name, event),
+                )
+            except OSError as trouble:
+                error = f"its history could not be written: {trouble}"
             if error is not None:
                 self._errors[path] = error
             self._watch.ended(name)
