@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 
 import typer
 from rich.console import Console
@@ -34,6 +34,7 @@ from harness.scenario.loading import load_scenario
 from harness.scenario.model import Catalog, Scenario
 from harness.scenario.overrides import with_overrides
 from harness.scenario.problem import ScenarioError
+from harness.scenario.wording import hint
 from harness.session import Exit, Session, StopSignals, new_directory, point_latest, run_session
 from harness.verdict.judge import judge
 from harness.verdict.model import Verdict
@@ -92,7 +93,7 @@ def run(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json to stdout.")] = False,
 ) -> None:
-    """Run a scenario on its approaches, judge what happened, and write the report."""
+    """Run a scenario, judge what happened, write the report."""
     progress = Console(stderr=True)
     with _bad_input():
         chosen = with_overrides(
@@ -160,7 +161,7 @@ def check(
     history: Annotated[list[Path], typer.Argument(help="Histories, whoever wrote them.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
-    """Judge histories: say what they prove, and whether they are valid."""
+    """Judge histories, whoever wrote them."""
     histories = [_read(path) for path in history]
     verdicts = [judge(one) for one in histories]
     if as_json:
@@ -209,7 +210,7 @@ def _print_checked(histories: list[History], verdicts: list[Verdict]) -> None:
 def list_(
     kind: Annotated[Kind | None, typer.Argument(help="What to list; all by default.")] = None,
 ) -> None:
-    """List the scenarios, approaches and faults that there are, with their parameters."""
+    """List scenarios, approaches and faults, with their parameters."""
     console = Console()
     for one in [kind] if kind else list(Kind):
         table = Table(box=None, pad_edge=False, title=one.value, title_justify="left")
@@ -236,10 +237,14 @@ def _class_rows(kind: Kind) -> Iterator[tuple[str, str, str]]:
 
 def _parameters(cls: type) -> str:
     shown = []
+    kinds = get_type_hints(cls)
     for field in dataclasses.fields(cls):
         name = field.name.rstrip("_")
         default = field.default
-        if default is dataclasses.MISSING:
+        if get_origin(kinds[field.name]) is Literal:
+            others = [value for value in get_args(kinds[field.name]) if value != default]
+            shown.append(f"{name}: {' | '.join([str(default), *others])}")
+        elif default is dataclasses.MISSING:
             shown.append(f"{name}: required")
         elif default is not None and "Seconds" in str(field.type):
             shown.append(f"{name}: {format_duration(default)}")
@@ -255,7 +260,7 @@ def validate(
     scenario: Annotated[list[str], typer.Argument(help="Scenarios' files, or their names.")],
     seed: Annotated[int, typer.Option(help="The seed to draw the faults from.")] = 1,
 ) -> None:
-    """Say whether scenarios are well formed, and what running them would do."""
+    """Check scenarios, and say what running them would do."""
     problems: list[str] = []
     for name in scenario:
         try:
@@ -287,7 +292,7 @@ def doctor(
         bool, typer.Option("--install", help="Get what is missing, where that is possible.")
     ] = False,
 ) -> None:
-    """Say what this machine can run, and how to get what it cannot."""
+    """Say what this machine can run, and what to install."""
     if install:
         found = install_coordinators(lambda line: print(line, flush=True), os.environ)
     else:
@@ -311,7 +316,7 @@ def doctor(
 
 @app.command()
 def clean() -> None:
-    """Remove what runs that were killed have left behind on this machine."""
+    """Remove what runs that were killed have left behind."""
     removed = clean_stale()
     for path in removed:
         print(f"removed {path}")
@@ -333,8 +338,12 @@ def _bad_input() -> Iterator[None]:
 def _scenario_path(name: str) -> Path:
     """The file of a scenario that is given by path, or by its name in scenarios/."""
     path = Path(name)
-    known = SCENARIOS / f"{name}.yaml"
-    return known if not path.exists() and known.exists() else path
+    if path.exists() or path.suffix:
+        return path
+    known = [one.stem for one in sorted(SCENARIOS.glob("*.yaml"))]
+    if name not in known:
+        _fail(f"{name}: no such scenario in {SCENARIOS}/; {hint(name, known)}", Exit.BAD_INPUT)
+    return SCENARIOS / f"{name}.yaml"
 
 
 def _duration(text: str) -> float:
