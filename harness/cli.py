@@ -162,7 +162,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Judge histories, whoever wrote them."""
-    histories = [_read(path) for path in history]
+    histories = _read(history)
     verdicts = [judge(one) for one in histories]
     if as_json:
         rows = [_checked(one, verdict) for one, verdict in zip(histories, verdicts, strict=True)]
@@ -172,11 +172,16 @@ def check(
     raise typer.Exit(Exit.OK if all(one.valid for one in verdicts) else Exit.INCONCLUSIVE)
 
 
-def _read(path: Path) -> History:
-    try:
-        return read_history(path)
-    except HistoryError as error:
-        _fail(str(error), Exit.BAD_INPUT)
+def _read(paths: list[Path]) -> list[History]:
+    histories, problems = [], []
+    for path in paths:
+        try:
+            histories.append(read_history(path))
+        except HistoryError as error:
+            problems.append(str(error))
+    if problems:
+        _fail("\n".join(problems), Exit.BAD_INPUT)
+    return histories
 
 
 def _checked(history: History, verdict: Verdict) -> dict[str, Any]:

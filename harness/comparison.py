@@ -22,13 +22,13 @@ from harness.runtimes.ground import Ground, open_ground
 from harness.runtimes.process import ProcessCluster
 from harness.scenario.model import ApproachChoice, Scenario
 from harness.scenario.target import Form
-from harness.trial import Trial, coordinator_of, run_trial
+from harness.trial import Trial, coordinator_of, run_trial, trial_line
 from harness.verdict.judge import judge
 from harness.verdict.model import Result, Verdict
 from harness.verdict.result import skipped, summarize
 
 # So many worker processes a core do not disturb each other; `benchmarks/side_by_side.py` shows it.
-WORKERS_PER_CORE = 25
+WORKERS_PER_CORE = 20
 
 _SAMPLING = 0.01
 
@@ -106,7 +106,7 @@ class ComparisonRun:
         self._request = request
         self._found = {one.name: one for one in found}
         self._watch = watch
-        self._paths: dict[str, list[Path]] = {}
+        self._trials: dict[str, list[tuple[Path, Trial]]] = {}
         self._errors: dict[Path, str] = {}
         self._skipped: dict[str, str] = {}
         self._lacking: list[str] = []
@@ -144,11 +144,7 @@ class ComparisonRun:
             if name in self._skipped:
                 results.append(skipped(name, self._skipped[name]))
                 continue
-            try:
-                judged = [self._judged(path) for path in self._paths.get(name, ())]
-            except HistoryError as error:
-                results.append(skipped(name, f"its history cannot be read: {error}"))
-                continue
+            judged = [self._judged(path, trial) for path, trial in self._trials.get(name, ())]
             verdicts[name] = judged
             results.append(
                 summarize(name, judged) if judged else skipped(name, "interrupted before it began")
@@ -162,11 +158,17 @@ class ComparisonRun:
             interrupted=interrupted,
         )
 
-    def _judged(self, path: Path) -> Verdict:
+    def _judged(self, path: Path, trial: Trial) -> Verdict:
         """The verdict on a trial; what went wrong in it counts, even if its history is silent."""
-        verdict = judge(read_history(path))
-        if verdict.valid and path in self._errors:
-            return replace(verdict, invalid=(self._errors[path],))
+        try:
+            verdict = judge(read_history(path))
+        except HistoryError as unreadable:
+            line = trial_line(trial, trial.faults())
+            reason = self._errors.get(path, str(unreadable))
+            return Verdict(trial=line, path=None, end=0.0, invalid=(reason,))
+        error = self._errors.get(path)
+        if error is not None and not any(error in reason for reason in verdict.invalid):
+            return replace(verdict, invalid=(error, *verdict.invalid))
         return verdict
 
     def _lack(self, choice: ApproachChoice, why: str) -> None:
@@ -216,7 +218,7 @@ class ComparisonRun:
                 extra=self._extra(choice),
             )
             path = self._request.directory / "histories" / f"{name}.jsonl"
-            self._paths.setdefault(choice.name, []).append(path)
+            self._trials.setdefault(choice.name, []).append((path, trial))
             namespace = f"harness_{uuid4().hex[:12]}"
             try:
                 error = await run_trial(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from harness.scenario.duration import format_duration
-from harness.scenario.model import Expectation, Scenario
+from harness.scenario.model import ALL, Expectation, Scenario
 from harness.verdict.model import Latency, Result
 
 _COUNTS = (
@@ -44,19 +44,32 @@ class Unmet:
 
 
 def check_expectations(scenario: Scenario, results: Mapping[str, Result]) -> list[Unmet]:
-    """Every expectation that is not met, of the approaches that have a valid trial."""
+    """Every expectation that is not met, or that nothing was there to check against.
+
+    What is expected of `all` is not asked of an approach that did not run.
+    """
     return [
         unmet
         for name, result in results.items()
-        if result.trials > result.invalid_trials
         for expectation in scenario.expectations(name)
-        if (unmet := _unmet(expectation, result)) is not None
+        if (unmet := _check(expectation, result)) is not None
     ]
+
+
+def _check(expectation: Expectation, result: Result) -> Unmet | None:
+    if result.trials > result.invalid_trials:
+        return _unmet(expectation, result)
+    if expectation.approach == ALL:
+        return None
+    text = f"{result.approach}: no valid trial to see its {expectation.measure} in"
+    return Unmet(result.approach, expectation.measure, text, measured=False)
 
 
 def _unmet(expectation: Expectation, result: Result) -> Unmet | None:
     name = expectation.measure
     value: float | None = attrgetter(MEASURES[name])(result)
+    if name == "unrecovered" and result.failover.samples == 0:
+        value = None
     low, high = expectation.minimum, expectation.maximum
     if value is None:
         if not _never_ended(name, result):

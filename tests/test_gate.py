@@ -106,12 +106,24 @@ def test_what_is_said_of_an_approach_goes_before_what_is_said_of_all() -> None:
     assert [one.approach for one in check_expectations(scenario, results)] == ["redis-lock"]
 
 
-def test_what_was_not_run_or_does_not_count_violates_nothing() -> None:
+def test_what_is_expected_of_all_is_not_asked_of_what_was_not_run() -> None:
     expectation = at_least("once", 1)
     invalid = Result(approach="redis-lock", trials=2, invalid_trials=2)
     assert violations(skipped("redis-lock", "no redis"), expectation) == []
     assert violations(invalid, expectation) == []
     assert len(violations(replace(invalid, trials=3), expectation)) == 1
+
+
+def test_what_is_expected_of_it_by_name_is_not_passed_by_not_running() -> None:
+    scenario = small(expect=(at_least("once", 1, "redis-lock"),))
+    [unmet] = check_expectations(scenario, {"redis-lock": skipped("redis-lock", "no redis")})
+    assert not unmet.measured
+    assert unmet.text == "redis-lock: no valid trial to see its once in"
+
+
+def test_where_no_fault_hit_anybody_nobody_recovered() -> None:
+    [unmet] = check_expectations(small(expect=(at_most("unrecovered", 0),)), {"redis-lock": RESULT})
+    assert not unmet.measured
 
 
 def test_without_expectations_there_is_nothing_to_violate() -> None:

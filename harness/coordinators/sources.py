@@ -9,21 +9,21 @@ from dataclasses import replace
 
 from harness.coordinators.found import Found
 from harness.coordinators.machine import Machine
-from harness.coordinators.postgres.source import find_postgres
-from harness.coordinators.redis.source import find_redis
+from harness.coordinators.postgres import source as postgres
+from harness.coordinators.redis import source as redis
 from harness.coordinators.server import Server, ServerError
-from harness.coordinators.zookeeper.source import find_zookeeper
+from harness.coordinators.zookeeper import source as zookeeper
 
 FINDERS: Mapping[str, Callable[[Machine], Found]] = {
-    "redis": find_redis,
-    "zookeeper": find_zookeeper,
-    "postgres": find_postgres,
+    "redis": redis.find_redis,
+    "zookeeper": zookeeper.find_zookeeper,
+    "postgres": postgres.find_postgres,
 }
 
 VARIABLES: Mapping[str, str] = {
-    "redis": "HARNESS_REDIS_URL",
-    "zookeeper": "HARNESS_ZOOKEEPER_HOSTS",
-    "postgres": "HARNESS_POSTGRES_DSN",
+    "redis": redis.VARIABLE,
+    "zookeeper": zookeeper.VARIABLE,
+    "postgres": postgres.VARIABLE,
 }
 
 

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.history.event import VERSION, is_number
+from harness.history.event import DIGITS, VERSION, is_number
+
+# The grace of a trial line that gives none, in seconds: a scenario's default.
+GRACE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class FaultLine:
         """The fault as a JSON object."""
         row: dict[str, Any] = {"fault": self.fault, "type": self.type}
         if self.at is not None:
-            row["at"] = round(self.at, 6)
+            row["at"] = round(self.at, DIGITS)
         return row
 
 
@@ -80,6 +83,8 @@ _KNOWN = frozenset(
 def trial_from_json(row: Mapping[str, Any]) -> TrialLine:
     """Read the trial line. Only duration and jobs are required of other people's histories.
 
+    `grace` is 2 seconds by default, a job's `first` its `every`.
+
     Raises ValueError, in one line, on anything that cannot be judged.
     """
     if row.get("kind") != "trial":
@@ -103,7 +108,7 @@ def trial_from_json(row: Mapping[str, Any]) -> TrialLine:
         seed=seed if isinstance(seed, int) else 0,
         workers=tuple(workers),
         duration=_seconds(row, "trial", "duration"),
-        grace=_seconds(row, "trial", "grace", 0.0),
+        grace=_seconds(row, "trial", "grace", GRACE),
         jobs=_jobs(jobs),
         faults=tuple(_fault(fault) for fault in faults),
         extra={name: value for name, value in row.items() if name not in _KNOWN},

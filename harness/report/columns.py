@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.report import phrases
+from harness.report.model import Comparison
 from harness.verdict.model import Result
 
 
@@ -18,8 +19,8 @@ class Column:
     """One figure of an approach.
 
     `short` is used where `text` does not fit. `alarming` says which values break a promise.
-    `minor` columns are the first to go on a narrow terminal. `rare` ones are shown only where
-    some approach has something to show.
+    `minor` columns are the first to go on a narrow terminal, from the left. `rare` ones are shown
+    only where some approach has something to show.
     """
 
     title: str
@@ -56,6 +57,15 @@ RUNS = (
         lambda r: f"{r.overrun}",
     ),
     Column("late", "ran once, but started later than the grace allows", lambda r: f"{r.late}"),
+    Column(
+        "extra runs",
+        "starts beyond the first of a due time: while another was in progress / after one had "
+        "completed / after all before were lost or failed (no violation)",
+        lambda r: f"{r.overlapping}/{r.repeated}/{r.retried}",
+        alarming=lambda r: r.overlapping + r.repeated > 0,
+        minor=True,
+        rare=lambda r: r.overlapping + r.repeated + r.retried > 0,
+    ),
     Column(
         "overlaps",
         "two runs of one job in progress at the same time: how often, and seconds in all",
@@ -96,6 +106,14 @@ TIMES = (
         minor=True,
     ),
     Column(
+        "held twice",
+        "one lease in two workers' hands at the same time: how often, and seconds in all",
+        lambda r: phrases.times(r.double_hold_count, r.double_hold_seconds),
+        alarming=lambda r: r.double_hold_count > 0,
+        minor=True,
+        rare=lambda r: r.double_hold_count > 0,
+    ),
+    Column(
         "calls per run",
         "requests to the coordinator for each expected run",
         lambda r: phrases.NOTHING if r.calls_per_run is None else f"{r.calls_per_run:.1f}",
@@ -109,9 +127,25 @@ TIMES = (
 )
 
 
-def shown(columns: Sequence[Column], results: Sequence[Result]) -> tuple[Column, ...]:
-    """The columns worth a place for these results."""
-    return tuple(c for c in columns if c.rare is None or any(c.rare(r) for r in results))
+def tables(comparison: Comparison) -> list[tuple[Column, ...]]:
+    """The columns of the two tables that are worth a place for this comparison."""
+    return [
+        tuple(c for c in columns if c.rare is None or any(map(c.rare, comparison.measured)))
+        for columns in (RUNS, (*TIMES, _errors(comparison)))
+    ]
+
+
+def _errors(comparison: Comparison) -> Column:
+    def count(result: Result) -> int:
+        return sum(verdict.errors for verdict in comparison.valid_verdicts(result.approach))
+
+    return Column(
+        "errors",
+        "requests to the coordinator that failed, or whose outcome is unknown",
+        lambda r: f"{count(r)}",
+        minor=True,
+        rare=lambda r: count(r) > 0,
+    )
 
 
 def _failover_p50(result: Result) -> str:

@@ -3,32 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 import pandas as pd
 
-from harness.report.model import Comparison
+from harness.history.trial import TrialLine
+from harness.report.circumstances import parameters, trial_of
+from harness.report.model import Comparison, unmeasured
 from harness.verdict.result import result_as_json
 
 VERSION = 1
 
+# The columns that say something about an approach without figures.
+_NAMING = frozenset({"approach", "trials", "invalid_trials", "invalid", "skipped"})
+_PARAMETERS = "parameters"
+
 
 def results_json(comparison: Comparison) -> dict[str, Any]:
-    """The document of results.json, version 1."""
+    """The document of results.json, version 1.
+
+    `workers` (how many), `duration`, `grace` and `jobs` are those of the first trial, null without
+    one; each result has the `parameters` of its approach. Times in seconds.
+    """
+    trials = {
+        result.approach: trial_of(comparison, result.approach) for result in comparison.results
+    }
     return {
         "version": VERSION,
         "scenario": comparison.scenario,
         "runtime": comparison.runtime,
         "seed": comparison.seed,
+        **_setting(next((trial for trial in trials.values() if trial is not None), None)),
         "about": dict(comparison.about),
-        "results": [result_as_json(result) for result in comparison.results],
+        "results": [
+            {
+                "approach": result.approach,
+                _PARAMETERS: _strict(parameters(trials[result.approach]) or {}),
+                **result_as_json(result),
+            }
+            for result in comparison.results
+        ],
     }
+
+
+def _setting(trial: TrialLine | None) -> dict[str, Any]:
+    if trial is None:
+        return dict.fromkeys(("workers", "duration", "grace", "jobs"))
+    return {
+        "workers": len(trial.workers),
+        "duration": trial.duration,
+        "grace": trial.grace,
+        "jobs": [_strict(job.as_json()) for job in trial.jobs],
+    }
+
+
+def _strict(value: Any) -> Any:
+    """The value as strict JSON can hold it: other people's histories may name infinity or NaN."""
+    if isinstance(value, Mapping):
+        return {name: _strict(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(inner) for inner in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def results_csv(comparison: Comparison) -> str:
     """One row an approach; the keys of the JSON results, nested ones joined by a dot.
 
-    An interval becomes two columns, `.low` and `.high`; a list is joined by semicolons.
+    An interval becomes two columns, `.low` and `.high`; a list is joined by semicolons. An approach
+    that was not measured has empty cells for its figures.
     """
     head = {
         "scenario": comparison.scenario,
@@ -36,11 +79,21 @@ def results_csv(comparison: Comparison) -> str:
         "seed": comparison.seed,
     }
     results = results_json(comparison)["results"]
-    rows = [{**head, **_flat(result)} for result in results] or [{**head, "approach": None}]
+    rows = [
+        {**head, **(_flat(row) if unmeasured(result) is None else _without_figures(_flat(row)))}
+        for result, row in zip(comparison.results, results, strict=True)
+    ] or [{**head, "approach": None}]
     table = pd.DataFrame(
         rows[: len(results)], columns=list(dict.fromkeys(k for r in rows for k in r))
     )
     return table.convert_dtypes().to_csv(index=False, lineterminator="\n")
+
+
+def _without_figures(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value if name in _NAMING or name.startswith(f"{_PARAMETERS}.") else None
+        for name, value in row.items()
+    }
 
 
 def _flat(row: Mapping[str, Any], before: str = "") -> dict[str, Any]:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 
 from harness.report import phrases
-from harness.report.columns import RUNS, TIMES, Column, shown
-from harness.report.model import Comparison, circumstances, unmeasured, warnings
+from harness.report.circumstances import circumstances
+from harness.report.columns import Column, tables
+from harness.report.model import Comparison, unmeasured, warnings
 from harness.verdict.model import Result
 
 
@@ -20,8 +21,10 @@ def summary(comparison: Comparison) -> str:
     if not comparison.results:
         parts.append("No approach was run.")
     else:
-        parts.append(_bullets([f"{code(r.approach)} {_verdict(r)}" for r in comparison.results]))
-        parts += [_table(RUNS, comparison), _table(TIMES, comparison)]
+        parts.append(
+            _bullets([f"{code(r.approach)} {_verdict(r, comparison)}" for r in comparison.results])
+        )
+        parts += [_table(columns, comparison) for columns in tables(comparison)]
     remarks = warnings(comparison)
     if remarks:
         parts += ["### Notes", _bullets([prose(line) for line in remarks])]
@@ -46,8 +49,8 @@ def code(text: str) -> str:
     return f"`{name or ' '}`"
 
 
-def _verdict(result: Result) -> str:
-    text = phrases.sentence(result)
+def _verdict(result: Result, comparison: Comparison) -> str:
+    text = phrases.sentence(result, comparison.plans_faults(result.approach))
     # A reason comes from outside; a sentence of figures is ours.
     return text + "." if unmeasured(result) is None else prose(text)
 
@@ -57,15 +60,14 @@ def _bullets(lines: Sequence[str]) -> str:
 
 
 def _table(columns: Sequence[Column], comparison: Comparison) -> str:
-    chosen = shown(columns, comparison.measured)
-    lines = ["| approach | " + " | ".join(column.title for column in chosen) + " |"]
-    lines.append("| --- |" + " ---: |" * len(chosen))
+    lines = ["| approach | " + " | ".join(column.title for column in columns) + " |"]
+    lines.append("| --- |" + " ---: |" * len(columns))
     for result in comparison.results:
         reason = unmeasured(result)
         cells = (
-            [prose(reason)] + [""] * (len(chosen) - 1)
+            [prose(reason)] + [""] * (len(columns) - 1)
             if reason
-            else [column.text(result) for column in chosen]
+            else [column.text(result) for column in columns]
         )
         lines.append(f"| {code(result.approach)} | " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -31,6 +31,10 @@ class Comparison:
         """The results that hold figures: neither skipped nor without a valid trial."""
         return tuple(result for result in self.results if unmeasured(result) is None)
 
+    def plans_faults(self, approach: str) -> bool:
+        """Whether some fault was to hit the approach in a trial that counts."""
+        return any(verdict.trial.faults for verdict in self.valid_verdicts(approach))
+
     def valid_verdicts(self, approach: str) -> tuple[Verdict, ...]:
         """The trials of an approach that count."""
         return tuple(verdict for verdict in self.verdicts.get(approach, ()) if verdict.valid)
@@ -54,7 +58,7 @@ def warnings(comparison: Comparison) -> list[str]:
             reasons = "; ".join(dict.fromkeys(result.invalid))
             count = f"{result.invalid_trials} of {result.trials} trials invalid"
             lines.append(f"{result.approach}: {count}, left out: {reasons}")
-    if len(_mechanisms(comparison)) > 1:
+    if len(mechanisms(comparison)) > 1:
         lines.append("The faults were not made in the same way for all: compare with care.")
     cut = sum(verdict.partial for trials in comparison.verdicts.values() for verdict in trials)
     if cut:
@@ -62,17 +66,7 @@ def warnings(comparison: Comparison) -> list[str]:
     return lines
 
 
-def circumstances(comparison: Comparison) -> list[tuple[str, str]]:
-    """How it was run, (what, how) each: what `about` says, and how the faults were made."""
-    lines = list(comparison.about.items())
-    ways = _mechanisms(comparison)
-    for way, approaches in ways.items():
-        which = "" if len(ways) == 1 else f" ({', '.join(approaches)})"
-        lines.append((f"faults made by{which}", ", ".join(way)))
-    return lines
-
-
-def _mechanisms(comparison: Comparison) -> dict[tuple[str, ...], list[str]]:
+def mechanisms(comparison: Comparison) -> dict[tuple[str, ...], list[str]]:
     """The approaches by the mechanisms of their faults; those that met none are left out."""
     ways: dict[tuple[str, ...], list[str]] = {}
     for result in comparison.measured:

@@ -11,10 +11,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from harness.report import phrases
 from harness.report.charts.latency import draw_latencies
 from harness.report.charts.outcomes import draw_outcomes
-from harness.report.charts.scene import choose_trial, scene_of
+from harness.report.charts.scene import choose_trial, scene_of, went_wrong
 from harness.report.charts.timeline import draw_timeline
-from harness.report.columns import RUNS, TIMES, shown
-from harness.report.model import Comparison, circumstances, unmeasured, warnings
+from harness.report.circumstances import circumstances
+from harness.report.columns import tables
+from harness.report.model import Comparison, unmeasured, warnings
 from harness.report.palette import approach_colours, job_colours
 from harness.verdict.model import Verdict
 
@@ -52,7 +53,9 @@ def page(comparison: Comparison, directory: Path) -> str:
         colours=colours,
         sentence=phrases.sentence,
         unmeasured=unmeasured,
-        tables=[shown(columns, comparison.measured) for columns in (RUNS, TIMES)],
+        tables=tables(comparison),
+        no_hit=phrases.NO_HIT,
+        faults_planned=any(comparison.plans_faults(name) for name in valid),
         outcomes=draw_outcomes(comparison.measured, colours),
         latencies=draw_latencies(comparison.measured, valid, colours),
         timelines=_timelines(comparison, jobs, directory),
@@ -65,17 +68,27 @@ def page(comparison: Comparison, directory: Path) -> str:
 def _timelines(comparison: Comparison, jobs: dict[str, str], directory: Path) -> list[Timeline]:
     timelines = []
     for place, result in enumerate(comparison.measured):
-        verdict = choose_trial(comparison.valid_verdicts(result.approach))
+        trials = comparison.valid_verdicts(result.approach)
+        verdict = choose_trial(trials)
         if verdict is None:
             continue
         scene = scene_of(verdict)
         stretch = f"{scene.start:.0f} to {scene.end:.0f} s of {verdict.end:.0f} s"
-        caption = f"seed {verdict.trial.seed}, {stretch}"
+        caption = f"seed {verdict.trial.seed}{_choice(verdict, len(trials))}, {stretch}"
         if scene.hidden:
             caption += f"; {scene.hidden} of {scene.hidden + len(scene.workers)} workers left out"
         chart = draw_timeline(scene, f"timeline-{place}", jobs)
         timelines.append(Timeline(result.approach, caption, chart, _link(verdict, directory)))
     return timelines
+
+
+def _choice(verdict: Verdict, trials: int) -> str:
+    """Why it is this trial that is shown, where there was a choice."""
+    if trials == 1:
+        return ""
+    if went_wrong(verdict):
+        return f" (of {trials} trials the first in which something went wrong)"
+    return f" (the first of {trials} trials; nothing went wrong in any)"
 
 
 def _link(verdict: Verdict, directory: Path) -> str | None:

@@ -12,6 +12,7 @@ Interval = tuple[float | None, float | None]
 NOTHING = "-"
 # A quantile that falls among the samples that the trial's end cut off.
 BEYOND = "> end"
+NO_HIT = "no crash, pause or partition hit a worker in charge"
 
 
 def clean(text: str, limit: int | None = None) -> str:
@@ -83,12 +84,14 @@ def quantile(latency: Latency, name: str) -> str:
     return seconds(value)
 
 
-def sentence(result: Result) -> str:
-    """What became of the runs under this approach, in words."""
+def sentence(result: Result, faults_planned: bool) -> str:
+    """What became of the runs under this approach, in words; of faults only where some were."""
     missing = unmeasured(result)
     if missing is not None:
         return missing
-    clauses = [_ran_twice(result), _missed(result), *_together(result), *_nobody_ran(result)]
+    clauses = [_ran_twice(result), _missed(result), *_together(result), *_nobody_started(result)]
+    if faults_planned and result.failover.samples == 0:
+        clauses.append(NO_HIT)
     return "; ".join(clauses)
 
 
@@ -109,7 +112,7 @@ def _missed(result: Result) -> str:
 
 def _bound(result: Result, name: str) -> str:
     high = result.intervals.get(name, (None, None))[1]
-    return "" if high is None else f" (true rate below {percent(high)} %)"
+    return "" if high is None else f" (95 %: below {percent(high)} %)"
 
 
 def _together(result: Result) -> list[str]:
@@ -128,20 +131,23 @@ def _together(result: Result) -> list[str]:
     return clauses
 
 
-def _nobody_ran(result: Result) -> list[str]:
+def _nobody_started(result: Result) -> list[str]:
     clauses = []
     longest = result.outage.quantiles.max
     if longest is not None and longest < 0.0005:
         clauses.append("the faults left no gap")
     elif longest is not None:
-        clauses.append(f"nobody ran a job for up to {seconds(longest)} after a fault")
+        clauses.append(f"nobody started a job for up to {seconds(longest)} after a fault")
+    if result.outage.unrecovered:
+        clauses.append(
+            f"{result.outage.unrecovered} of {result.outage.samples} times a job was still out "
+            "at the end"
+        )
     if result.failover.unrecovered:
         clauses.append(
             f"{result.failover.unrecovered} of {result.failover.samples} times a job did not "
             "start again before the end"
         )
-    elif result.failover.samples == 0:
-        clauses.append("no fault hit a worker in charge")
     return clauses
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.report.columns import RUNS, TIMES, Column, shown
+from harness.report.columns import Column, tables
 from harness.report.model import Comparison, unmeasured, warnings
 from harness.report.phrases import clean
 from harness.verdict.model import Result
@@ -34,8 +34,8 @@ def print_table(comparison: Comparison, console: Console) -> None:
     if not comparison.results:
         console.print("No approach was run.")
     if comparison.measured:
-        for columns in (RUNS, TIMES):
-            console.print(_table(shown(columns, comparison.measured), comparison, console.width))
+        for columns in tables(comparison):
+            console.print(_table(columns, comparison, console.width))
             console.print()
     left_out = [(result, unmeasured(result)) for result in comparison.results]
     rows = [(result.approach, reason) for result, reason in left_out if reason is not None]
@@ -78,12 +78,15 @@ class _Layout:
 def _fitting(columns: Sequence[Column], results: Sequence[Result], width: int) -> _Layout:
     """The richest layout that fits: with shorter cells, then fewer columns, then names broken."""
     names = max(len(clean(result.approach, _NAME)) for result in results)
-    major = [column for column in columns if not column.minor]
+    minor = [column for column in columns if column.minor]
+    fewer = [
+        [column for column in columns if column not in minor[:dropped]]
+        for dropped in range(len(minor) + 1)
+    ]
     layouts = [
         _Layout(columns, _full, _GAP),
         _Layout(columns, _short, _GAP),
-        _Layout(columns, _short, 1),
-        _Layout(major, _short, 1),
+        *(_Layout(kept, _short, 1) for kept in fewer),
     ]
     for layout in layouts:
         left = width - _needed(layout, results)

@@ -202,8 +202,9 @@ class ProcessCluster:
     async def resume(self, worker: str) -> Landed:
         """SIGCONT."""
         process = self._process(worker)
-        process.send(signal.SIGCONT)
+        # Before it: what the worker does next must not seem to come before.
         at = self.now()
+        process.send(signal.SIGCONT)
         await _until_stopped(process.pid, False)
         return Landed(at, "signal")
 

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from harness.history.trial import TrialLine
 
+# What a result gives a 95 % interval of: two rates, and a median in seconds.
+INTERVALS = ("duplicate", "missed", "failover_p50")
+
 
 class Outcome(StrEnum):
     """What became of one expected run; each gets exactly one."""
@@ -105,7 +108,8 @@ class Verdict:
     """What the history of one trial proves. Times in seconds since the trial's start.
 
     `invalid` gives the reasons for which the trial does not count, one line each; `partial` says
-    that it was cut short and judged up to `end`.
+    that it was cut short and judged up to `end`: runs in progress there are in `runs`, but what
+    became of their due times is not known, and they are not in `expected`.
     """
 
     trial: TrialLine
@@ -186,7 +190,9 @@ class Result:
     lateness: Quantiles = Quantiles()
     lease_wait: Quantiles = Quantiles()
     calls_per_run: float | None = None
-    intervals: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    intervals: Mapping[str, tuple[float | None, float | None]] = field(
+        default_factory=lambda: dict.fromkeys(INTERVALS, (None, None))
+    )
     mechanisms: tuple[str, ...] = ()
     invalid: tuple[str, ...] = ()
     skipped: str | None = None

@@ -13,6 +13,7 @@ from harness.history.trial import JobLine, TrialLine
 from harness.verdict.availability import Availability
 from harness.verdict.model import Ending, Expected, Extra, Outcome, Run
 from harness.verdict.schedule import SLACK, due_times, named_due
+from harness.verdict.timeline import Timeline
 
 # A job and one of its due times.
 DueRun = tuple[str, float]
@@ -59,7 +60,7 @@ def _in_company(runs: Sequence[Run], group: Sequence[int]) -> set[int]:
 
 def outcomes(
     trial: TrialLine,
-    end: float,
+    timeline: Timeline,
     runs: Sequence[Run],
     strays: Iterable[Event],
     availability: Availability,
@@ -67,7 +68,8 @@ def outcomes(
     """The outcome of every expected run, by job and due time.
 
     `runs` are by start. `strays` are effects of runs that nobody saw starting: they count for the
-    due time that they name.
+    due time that they name. Where the trial was cut short, due times whose outcome the cut left
+    open are not among them.
     """
     by_due: defaultdict[DueRun, list[Run]] = defaultdict(list)
     by_job: defaultdict[str, list[Run]] = defaultdict(list)
@@ -78,7 +80,7 @@ def outcomes(
     applied, rejected = _stray_effects(trial.jobs, strays)
     found: list[Expected] = []
     for job in trial.jobs:
-        dues = due_times(job, end - trial.grace)
+        dues = due_times(job, timeline.end - trial.grace)
         silent = [
             due
             for due in dues
@@ -89,11 +91,18 @@ def outcomes(
         for due in dues:
             own = tuple(by_due.get((job.name, due), ()))
             effects = applied[job.name, due] + sum(run.applied for run in own)
+            if timeline.partial and not effects and _open(own, timeline.end):
+                continue
             refused = rejected[job.name, due]
             outcome = Outcome.OVERRUN if due in busy else _outcome(own, effects, refused)
             late = outcome is Outcome.ONCE and _late(own, due, trial.grace)
             found.append(Expected(job.name, due, outcome, late, own))
     return tuple(found)
+
+
+def _open(runs: Iterable[Run], end: float) -> bool:
+    """Whether one of these runs was still in progress at the end."""
+    return any(run.started <= end <= run.ended for run in runs)
 
 
 def _outcome(runs: Sequence[Run], applied: int, refused: int) -> Outcome:

@@ -25,8 +25,15 @@ def due_times(job: JobLine, until: float) -> list[float]:
 
 def named_due(job: JobLine | None, due: float) -> float:
     """The due time that an event means by `due`; `due` itself where none is near."""
-    if job is not None:
-        nearest = due_time(job, max(0, round((due - job.first) / job.every)))
-        if abs(nearest - due) <= NEAR:
-            return nearest
-    return round(due, DIGITS)
+    nearest = None if job is None else _near(job, due)
+    return round(due, DIGITS) if nearest is None else nearest
+
+
+def has_due(job: JobLine, due: float, until: float) -> bool:
+    """Whether the job has this due time, and not after `until`."""
+    return due <= until and _near(job, due) is not None
+
+
+def _near(job: JobLine, due: float) -> float | None:
+    nearest = due_time(job, max(0, round((due - job.first) / job.every)))
+    return nearest if abs(nearest - due) <= NEAR else None

@@ -323,7 +323,9 @@ async def test_zookeeper_forgets_a_session_and_its_nodes(launcher: PlainLauncher
 
 async def test_postgres_forgets_a_session_and_its_locks(launcher: PlainLauncher) -> None:
     server = await started("postgres", launcher)
-    connection = await psycopg.AsyncConnection.connect(url(server), autocommit=True)
+    connection = await psycopg.AsyncConnection.connect(
+        url(server), autocommit=True, application_name="mine"
+    )
     await connection.execute("select pg_advisory_lock(7)")
     handle = str(connection.info.backend_pid)
     assert await server.forget("mine", handle)
@@ -333,6 +335,16 @@ async def test_postgres_forgets_a_session_and_its_locks(launcher: PlainLauncher)
     with pytest.raises(psycopg.OperationalError):
         await connection.execute("select 1")
     assert not await server.forget("mine", handle)
+
+
+async def test_postgres_does_not_end_a_strangers_session(launcher: PlainLauncher) -> None:
+    server = await started("postgres", launcher)
+    for name in ("", "yours"):
+        async with await psycopg.AsyncConnection.connect(
+            url(server), autocommit=True, application_name=name
+        ) as stranger:
+            assert not await server.forget("mine", str(stranger.info.backend_pid))
+            await stranger.execute("select 1")
 
 
 async def test_postgres_drops_a_schema_that_a_silent_session_has_locked(

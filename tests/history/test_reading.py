@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from harness.history.event import Event, event_from_json
 from harness.history.reading import HistoryError, read_history
 from harness.history.trial import FaultLine, JobLine, TrialLine, trial_from_json
+from harness.scenario.model import Scenario
 
 TRIAL = '{"kind":"trial","version":1,"duration":4,"jobs":[{"name":"report","every":1}]}'
 EVENT = '{"at":1,"kind":"run.started","worker":"w1","job":"report","run":"w1/1"}'
@@ -140,8 +142,14 @@ def test_a_trial_line_that_cannot_be_judged_is_an_error(
 def test_only_duration_and_jobs_are_asked_of_other_peoples_trials(path: Path) -> None:
     path.write_text(TRIAL + "\n")
     trial = read_history(path).trial
-    assert (trial.duration, trial.grace, trial.workers, trial.faults) == (4, 0, (), ())
+    assert (trial.duration, trial.grace, trial.workers, trial.faults) == (4, 2, (), ())
     assert trial.jobs == (JobLine("report", every=1, first=1),)
+
+
+def test_grace_is_that_of_a_scenario_where_it_is_not_given(path: Path) -> None:
+    path.write_text(TRIAL + "\n")
+    (grace,) = (field.default for field in fields(Scenario) if field.name == "grace")
+    assert read_history(path).trial.grace == grace
 
 
 def test_unknown_kinds_and_fields_are_kept(path: Path) -> None:

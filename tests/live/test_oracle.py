@@ -38,9 +38,13 @@ def test_no_approach_is_skipped_where_all_coordinators_are_there(
 
 
 @pytest.mark.parametrize("scenario", SHORTENED)
-def test_what_the_scenario_expects_is_met(scenario: str, ran: Callable[[str], Ran]) -> None:
+def test_what_the_scenario_expects_is_met(
+    scenario: str, ran: Callable[[str], Ran], coordinators: dict[str, Found]
+) -> None:
     done = ran(scenario)
-    assert done.code == 0, done.err
+    # What it expects by name of an approach that could not run here was not checked.
+    complete = all(one.source for one in coordinators.values())
+    assert done.code in ((0,) if complete else (0, 4)), done.err
 
 
 @pytest.mark.parametrize("row", ORACLE, ids=str)
@@ -60,6 +64,7 @@ def test_the_sign_is_refuted_by_the_opposite(row: Row) -> None:
     for key in above:
         nested = nested.setdefault(key, {})
     nested[last] = count
+    nested.setdefault("samples", 5)
     assert not row.holds(result)
 
 

@@ -187,6 +187,7 @@ def hostile() -> Comparison:
         scenario=HOSTILE,
         workers=(HOSTILE, "worker-2"),
         jobs=(JobLine(HOSTILE, 1.0, 1.0, 0.2),),
+        extra={"algorithm": HOSTILE + "!", "parameters": {HOSTILE: HOSTILE, "ttl": float("nan")}},
     )
     runs = (
         Run(

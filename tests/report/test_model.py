@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from harness.report.model import Comparison, circumstances, warnings
+from harness.report.circumstances import circumstances
+from harness.report.model import Comparison, warnings
 
 
 def test_only_approaches_with_a_valid_trial_are_measured(comparison: Comparison) -> None:

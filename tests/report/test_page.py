@@ -154,7 +154,32 @@ def test_nothing_measured_is_said_instead_of_drawn(make: SimpleNamespace, tmp_pa
     verdicts = {"redis-lock": (make.verdict(failover=(), outage=()),)}
     text = page(make.comparison(result, verdicts=verdicts), tmp_path)
     assert "No run was expected: nothing to draw." in text
-    assert "No fault hit a worker in charge: nothing to measure." in text
+    assert "No crash, pause or partition hit a worker in charge: nothing to measure." in text
+
+
+def test_of_faults_nothing_is_said_where_none_was_planned(
+    make: SimpleNamespace, tmp_path: Path
+) -> None:
+    empty = Latency(0, 0, Quantiles())
+    result = make.result(failover=empty, outage=empty, mechanisms=())
+    calm = make.verdict(trial=make.trial("a", 6.0, faults=()), failover=(), outage=())
+    text = page(make.comparison(result, verdicts={"redis-lock": (calm,)}), tmp_path)
+    assert "latency" not in sections(text)
+    assert "hit a worker" not in text
+
+
+def test_a_caption_says_why_this_trial_of_several_is_shown(
+    make: SimpleNamespace, tmp_path: Path
+) -> None:
+    def text(*verdicts: object) -> str:
+        return page(make.comparison(make.result(), verdicts={"redis-lock": verdicts}), tmp_path)
+
+    calm = make.verdict(runs=(), overlaps=(), expected=())
+    assert "seed 7 (of 2 trials the first in which something went wrong), 0 to 6 s" in text(
+        calm, make.verdict()
+    )
+    assert "(the first of 2 trials; nothing went wrong in any)" in text(calm, calm)
+    assert "seed 7, 0 to 6 s" in text(make.verdict())
 
 
 def test_results_without_their_trials_still_make_a_page(

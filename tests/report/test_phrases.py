@@ -74,36 +74,46 @@ def test_clean_leaves_one_printable_line() -> None:
 
 
 def test_a_sentence_names_each_violation(make: SimpleNamespace) -> None:
-    text = phrases.sentence(make.result(double_hold_count=1, double_hold_seconds=0.5))
+    text = phrases.sentence(make.result(double_hold_count=1, double_hold_seconds=0.5), True)
     assert text == (
         "ran 3 % of runs more than once (12 of 400); missed 1.2 % (5); "
         "a job ran beside itself 4 times, 1.25 s in all, up to 2 at once; "
         "two workers held the same lease 1 time, 0.50 s in all; "
-        "nobody ran a job for up to 4.80 s after a fault; "
+        "nobody started a job for up to 4.80 s after a fault; "
         "2 of 14 times a job did not start again before the end"
     )
 
 
 def test_a_sentence_never_says_never(make: SimpleNamespace) -> None:
-    text = phrases.sentence(make.clean_result())
+    text = phrases.sentence(make.clean_result(), True)
     assert "none of 400 runs" in text
-    assert "true rate below 0.95 %" in text
+    assert "(95 %: below 0.95 %)" in text
     assert "never" not in text
 
 
-def test_a_sentence_says_that_no_fault_hit(make: SimpleNamespace) -> None:
+def test_a_sentence_says_that_no_fault_hit_where_some_were_planned(make: SimpleNamespace) -> None:
     empty = Latency(0, 0, Quantiles())
-    assert "no fault hit" in phrases.sentence(make.result(failover=empty, outage=empty))
+    result = make.result(failover=empty, outage=empty)
+    assert phrases.sentence(result, True).endswith(f"; {phrases.NO_HIT}")
+    assert "hit" not in phrases.sentence(result, False)
+    assert "fault" not in phrases.sentence(result, False)
+
+
+def test_an_outage_that_lasted_to_the_end_is_in_the_sentence(make: SimpleNamespace) -> None:
+    result = make.result(
+        failover=Latency(3, 0, Quantiles(0.4, 0.5, 0.5, 0.5)), outage=Latency(3, 2, Quantiles())
+    )
+    assert phrases.sentence(result, True).endswith("; 2 of 3 times a job was still out at the end")
 
 
 def test_a_sentence_does_not_speak_of_an_outage_of_nothing(make: SimpleNamespace) -> None:
     outage = Latency(3, 0, Quantiles(0.0, 0.0, 0.0, 0.0))
-    text = phrases.sentence(make.result(outage=outage))
+    text = phrases.sentence(make.result(outage=outage), True)
     assert "the faults left no gap" in text
     assert "0 ms" not in text
 
 
 def test_what_was_not_measured_is_said_to_be_so(make: SimpleNamespace) -> None:
-    assert phrases.sentence(make.result(skipped="no Redis")) == "skipped: no Redis"
+    assert phrases.sentence(make.result(skipped="no Redis"), True) == "skipped: no Redis"
     invalid = make.result(trials=2, invalid_trials=2, invalid=("seed 1: torn",))
-    assert phrases.sentence(invalid) == "no valid trial: seed 1: torn"
+    assert phrases.sentence(invalid, True) == "no valid trial: seed 1: torn"

@@ -63,6 +63,32 @@ def test_suppressed_effects_are_shown_where_there_are_some(make: SimpleNamespace
     assert "suppressed" in printed(make.comparison(make.result(suppressed=3)), 160)
 
 
+def test_what_is_rarely_seen_has_a_column_where_it_was_seen(make: SimpleNamespace) -> None:
+    calm = printed(make.comparison(make.clean_result()), 160)
+    for title in ("held", "extra", "errors"):
+        assert title not in calm
+    troubled = make.result(
+        double_hold_count=3, double_hold_seconds=1.5, overlapping=4, repeated=5, retried=6
+    )
+    trials = (
+        make.verdict(errors=7),
+        make.verdict(errors=20),
+        make.verdict(errors=1, invalid=("",)),
+    )
+    text = printed(make.comparison(troubled, verdicts={"redis-lock": trials}), 160)
+    for part in ("held", "3 (1.50 s)", "extra", "4/5/6", "errors", " 27"):
+        assert part in text
+
+
+def test_on_a_narrow_terminal_names_stay_whole(make: SimpleNamespace) -> None:
+    troubled = make.result(
+        "zookeeper-leader", double_hold_count=3, double_hold_seconds=1.5, overlapping=4
+    )
+    text = printed(make.comparison(troubled), 80)
+    assert "zookeeper-leader" in text
+    assert "4 (1.25 s)" in text
+
+
 def test_nothing_to_compare_is_said(make: SimpleNamespace) -> None:
     assert "No approach was run." in printed(make.comparison(), 100)
 

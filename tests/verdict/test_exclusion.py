@@ -157,6 +157,10 @@ class TestDoubleHold:
         events = lease(1, "granted", "w1"), life(2, "exited", "w1"), lease(2, "granted", "w2")
         assert judged(*events).double_holds == ()
 
+    def test_a_crashed_worker_holds_nothing_though_nobody_saw_its_exit(self) -> None:
+        events = lease(1, "granted", "w1"), fault(2, "crash", "w1"), lease(2, "granted", "w2")
+        assert judged(*events).double_holds == ()
+
     def test_two_resources_are_two(self) -> None:
         events = lease(1, "granted", "w1", "a"), lease(1, "granted", "w2", "b")
         assert judged(*events).double_holds == ()

@@ -8,7 +8,7 @@ import pytest
 
 from harness.history.event import Event
 from harness.history.trial import JobLine
-from harness.verdict.model import Ending, Outcome, Verdict
+from harness.verdict.model import Ending, Extra, Outcome, Verdict
 from tests.verdict.building import (
     JOB,
     failed,
@@ -160,6 +160,38 @@ def test_runs_without_ids_are_told_apart_by_worker_job_and_due_time() -> None:
     assert of(judged(events)) == ["once", "once", "once"]
 
 
+def test_a_crash_ends_the_runs_of_its_targets_though_nobody_saw_an_exit() -> None:
+    verdict = judged(
+        started(1, "w1", "1", due=1), fault(1.4, "crash", "w1"), ran(1.6, "w2", "1", due=1), well(2)
+    )
+    assert (verdict.runs[0].ending, verdict.runs[0].ended) == (Ending.DIED, 1.4)
+    assert verdict.runs[1].extra is Extra.RETRIED
+    assert verdict.overlaps == ()
+
+
+@pytest.mark.parametrize("at", [0.9, 1.2, 2.0])
+def test_an_exit_within_a_second_says_when_the_crash_ended_them(at: float) -> None:
+    verdict = judged(
+        started(0.5, "w1", "1", due=1), fault(1.4, "crash", "w1"), life(at, "exited", "w1")
+    )
+    assert (verdict.runs[0].ending, verdict.runs[0].ended) == (Ending.DIED, at)
+
+
+def test_an_exit_much_later_is_not_that_of_the_crash() -> None:
+    verdict = judged(
+        started(1, "w1", "1", due=1),
+        fault(1.4, "crash", "w1"),
+        ran(2, "w1", "2", due=2),
+        life(3, "exited", "w1"),
+    )
+    assert [run.ended for run in verdict.runs] == [1.4, 2.1]
+
+
+def test_other_faults_end_no_run() -> None:
+    verdict = judged(started(1, "w1", "1", due=1), fault(1.4, "stop", "w1"))
+    assert verdict.runs[0].ending is Ending.UNFINISHED
+
+
 def test_a_new_start_of_a_worker_closes_the_runs_of_the_old_one() -> None:
     verdict = judged(started(1, "w1", "1", due=1), life(1.4, "started", "w1"), well(2, 3))
     assert verdict.runs[0].ending is Ending.DIED
@@ -284,6 +316,55 @@ class TestEnd:
         verdict = judged(well(1, 2), ended=None)
         assert (verdict.end, verdict.partial, verdict.invalid) == (2.1, True, ())
         assert of(verdict) == ["once"]
+
+    @pytest.mark.parametrize(
+        "after",
+        [
+            (),
+            (failed(2.5, "w1", "1"),),
+            (failed(2.6, "w1", "1"),),
+            (life(2.6, "exited", "w1"),),
+        ],
+    )
+    @pytest.mark.parametrize("ended", ["interrupted", "error"])
+    def test_of_a_run_in_progress_at_the_cut_no_outcome_is_known(
+        self, after: tuple[Event, ...], ended: str
+    ) -> None:
+        cut = Event(at=2.5, kind="trial.ended", reason=ended)
+        verdict = judged(started(1.2, "w1", "1", due=1), after, cut, ended=None)
+        assert verdict.expected == ()
+        assert len(verdict.runs) == 1
+
+    def test_a_run_that_starts_with_the_last_event_is_in_progress_at_the_cut(self) -> None:
+        verdict = judged(well(1, 2), started(4, "w1", "1", due=3), ended=None)
+        assert [one.due for one in verdict.expected] == [1, 2]
+
+    def test_a_retry_in_progress_at_the_cut_leaves_the_outcome_open(self) -> None:
+        lost = started(1, "w1", "1", due=1), life(1.1, "exited", "w1")
+        cut = Event(at=2.5, kind="trial.ended", reason="interrupted")
+        assert judged(lost, started(2.4, "w2", "1", due=1), cut, ended=None).expected == ()
+
+    def test_a_worker_that_died_before_the_cut_has_lost_its_run(self) -> None:
+        lost = started(1, "w1", "1", due=1), life(1.1, "exited", "w1")
+        cut = Event(at=2.5, kind="trial.ended", reason="interrupted")
+        assert of(judged(lost, cut, ended=None)) == ["lost"]
+
+    def test_what_is_known_at_the_cut_counts(self) -> None:
+        cut = Event(at=3.5, kind="trial.ended", reason="interrupted")
+        verdict = judged(
+            started(1, "w1", "1", due=1),
+            effect(1.1, "applied", "w1", "w1/1"),
+            started(2, "w2", "1", due=2),
+            effect(2.1, "rejected", "w2", "w2/1", reason="stale"),
+            Event(at=2.1, kind="run.finished", worker="w2", run="w2/1"),
+            cut,
+            ended=None,
+        )
+        assert of(verdict) == ["once", "failed"]
+
+    def test_an_effect_after_the_cut_counts(self) -> None:
+        cut = Event(at=2.5, kind="trial.ended", reason="interrupted")
+        assert of(judged(ran(1, "w1", "1", due=1, takes=1.6), cut, ended=None)) == ["once"]
 
     def test_the_end_is_never_after_the_duration(self) -> None:
         verdict = judged(well(1, 2), ran(3, "w1", "1", due=3, takes=5), ended=None)

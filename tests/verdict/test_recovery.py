@@ -218,6 +218,15 @@ class TestFailover:
         )
         assert seen(verdict.failover) == near((0.9, False))
 
+    def test_two_crashes_without_an_exit_each_strike_where_they_are_recorded(self) -> None:
+        first, second = (
+            replace(fault(at, "crash", "w1"), fault=f"crash#{at:g}") for at in (1.1, 2.1)
+        )
+        verdict = judged(
+            started(1, "w1", "1", due=1), first, started(2, "w1", "2", due=2), second, well(3)
+        )
+        assert [sample.at for sample in verdict.failover] == [1.1, 2.1]
+
     def test_the_exit_of_an_earlier_life_is_not_the_moment_of_a_crash(self) -> None:
         verdict = judged(
             started(0.2, "w1", "0"),

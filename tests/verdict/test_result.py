@@ -90,6 +90,11 @@ def test_a_skipped_approach_says_why() -> None:
     row = result_as_json(skipped("redis-lock", "redis-server is not installed"))
     assert row["skipped"] == "redis-server is not installed"
     assert row["trials"] == 0
+    assert row["intervals"] == {
+        "duplicate": [None, None],
+        "missed": [None, None],
+        "failover_p50": [None, None],
+    }
 
 
 def test_the_json_has_exactly_this_shape() -> None:

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +59,9 @@ where datname = current_database() and pid <> pg_backend_pid() and (
     )
 )
 """
+
+# A process id whose session has ended may be anybody's by now; our sessions carry our name.
+_SESSION = SQL("from pg_stat_activity where pid = %(pid)s and application_name = %(namespace)s")
 
 # Losing power is no part of a trial, losing a process is: commits need the kernel, not the disk.
 _SETTINGS = {
@@ -132,14 +135,13 @@ class _Postgres:
             await connection.execute(drop)
 
     async def forget(self, namespace: str, handle: str) -> bool:
-        """End the session of that process id, and with it its locks and its transaction."""
-        check_namespace(namespace)
-        backend = {"pid": int(handle)}
-        terminate = "select pg_terminate_backend(pid) from pg_stat_activity where pid = %(pid)s"
+        """End the namespace's session of that process id, with its locks and its transaction."""
+        session = {"pid": int(handle), "namespace": check_namespace(namespace)}
+        terminate = SQL("select pg_terminate_backend(pid) ") + _SESSION
         deadline = time.monotonic() + _TIMEOUT
         async with self._admin() as connection:
-            terminated = await (await connection.execute(terminate, backend)).fetchone()
-            while await self._is_active(connection, backend):
+            terminated = await (await connection.execute(terminate, session)).fetchone()
+            while await self._is_active(connection, session):
                 if time.monotonic() > deadline:
                     raise ServerError(f"session {handle} does not end within {_TIMEOUT:g} s")
                 await asyncio.sleep(0.005)
@@ -150,9 +152,9 @@ class _Postgres:
         return await ask(host, port, _SSL_REQUEST, timeout) in (b"N", b"S")
 
     @staticmethod
-    async def _is_active(connection: AsyncConnection, backend: dict[str, int]) -> bool:
-        query = "select 1 from pg_stat_activity where pid = %(pid)s"
-        return await (await connection.execute(query, backend)).fetchone() is not None
+    async def _is_active(connection: AsyncConnection, session: Mapping[str, object]) -> bool:
+        query = SQL("select 1 ") + _SESSION
+        return await (await connection.execute(query, session)).fetchone() is not None
 
     def _learn_version(self, connection: AsyncConnection) -> None:
         release = connection.info.parameter_status("server_version") or ""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from functools import partial
 from threading import Thread
 from typing import Any
+from weakref import WeakSet
 
 from kazoo.exceptions import (
     ConnectionLoss,
@@ -53,7 +55,7 @@ class ZooKeeperClient:
     """One worker's session with ZooKeeper.
 
     As kazoo does, it reconnects by itself for as long as it takes, and opens a new session when it
-    learns that the last one has ended. A request is never sent twice.
+    learns that the last one has ended. A request that may have been done is never sent again.
     """
 
     def __init__(
@@ -70,7 +72,7 @@ class ZooKeeperClient:
         self._closed = False
         self._state = SessionState.LOST
         self._handle = ""
-        self._listeners: list[States] = []
+        self._listeners: WeakSet[States] = WeakSet()  # Each lives as long as who listens.
         self._watches: set[asyncio.Event] = set()
         self._session = Session(
             f"{url}/{namespace}",
@@ -99,8 +101,8 @@ class ZooKeeperClient:
     def states(self) -> AsyncIterator[SessionState]:
         """Every change of state from now on, none skipped; ends when the client is closed."""
         changes = States()
-        self._listeners.append(changes)
-        return self._listen(changes)
+        self._listeners.add(changes)
+        return _listen(changes)
 
     async def connected(self) -> None:
         """Wait until there is a session."""
@@ -115,20 +117,25 @@ class ZooKeeperClient:
 
         An ephemeral node goes with the session. Raises NodeExists.
         """
-        try:
-            created, stat = await self._ask(
-                "create",
-                lambda: self._kazoo.create_async(
-                    path,
-                    value.encode(),
-                    ephemeral=ephemeral,
-                    sequence=sequential,
-                    makepath=True,
-                    include_data=True,
-                ),
+
+        def request() -> Any:
+            # With `makepath`, kazoo would send more by itself, however late the answer comes.
+            return self._kazoo.create_async(
+                path,
+                value.encode(),
+                ephemeral=ephemeral,
+                sequence=sequential,
+                include_data=True,
             )
-        except NodeExistsError as error:
-            raise NodeExists(path) from error
+
+        deadline = self._deadline()
+        with reported(self._calls, "create"):
+            try:
+                created, stat = await self._send_creation(path, request, deadline)
+            except NodeExistsError as error:
+                raise NodeExists(path) from error
+            except NoNodeError as error:
+                raise Unavailable(f"no node to create {path} below") from error
         return Node(created, value, stat.version, stat.czxid)
 
     async def delete(self, path: str) -> bool:
@@ -208,25 +215,45 @@ class ZooKeeperClient:
             for changes in self._listeners:
                 changes.put_nowait(None)
 
+    async def _send_creation(self, path: str, request: Callable[[], Any], deadline: float) -> Any:
+        """Send it; where told that a node above is missing, create those, and send it again."""
+        with suppress(NoNodeError):
+            return await self._send(request, deadline)
+        above = ""
+        for name in path.split("/")[1:-1]:
+            above += f"/{name}"
+            with suppress(NodeExistsError):
+                await self._send(partial(self._kazoo.create_async, above), deadline)
+        return await self._send(request, deadline)
+
+    def _deadline(self) -> float:
+        return self._loop.time() + self._request_timeout
+
     async def _ask(self, operation: str, request: Callable[[], Any]) -> Any:
-        """Send one request and wait for its answer; NoNodeError and NodeExistsError are answers."""
+        """An operation of one request; NoNodeError and NodeExistsError are answers."""
         with reported(self._calls, operation):
-            # kazoo would keep the request, and send it once it is connected again.
-            if self._state is not SessionState.CONNECTED or not self._kazoo.connected:
-                raise Unavailable(f"the session is {self._state}")
-            answer: asyncio.Future[Any] = self._loop.create_future()
-            request().rawlink(lambda result: self._post(_settle, answer, result))
-            try:
-                async with asyncio.timeout(self._request_timeout):
-                    return await answer
-            except TimeoutError as error:
-                raise Indeterminate(f"no answer within {self._request_timeout:g} s") from error
-            except (NoNodeError, NodeExistsError):
-                raise
-            except UNANSWERED as error:
-                raise Indeterminate(in_one_line(error)) from error
-            except KazooException as error:
-                raise Unavailable(in_one_line(error)) from error
+            return await self._send(request, self._deadline())
+
+    async def _send(self, request: Callable[[], Any], deadline: float) -> Any:
+        """Send one request and wait for its answer; once the deadline has passed, send nothing."""
+        # kazoo would keep the request, and send it once it is connected again.
+        if self._state is not SessionState.CONNECTED or not self._kazoo.connected:
+            raise Unavailable(f"the session is {self._state}")
+        if self._loop.time() >= deadline:
+            raise Unavailable(f"not all done within {self._request_timeout:g} s")
+        answer: asyncio.Future[Any] = self._loop.create_future()
+        request().rawlink(lambda result: self._post(_settle, answer, result))
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await answer
+        except TimeoutError as error:
+            raise Indeterminate(f"no answer within {self._request_timeout:g} s") from error
+        except (NoNodeError, NodeExistsError):
+            raise
+        except UNANSWERED as error:
+            raise Indeterminate(in_one_line(error)) from error
+        except KazooException as error:
+            raise Unavailable(in_one_line(error)) from error
 
     def _changed(self, state: SessionState, handle: str) -> None:
         if state is self._state:
@@ -239,13 +266,6 @@ class ZooKeeperClient:
             for event in self._watches:
                 event.set()
             self._watches.clear()
-
-    async def _listen(self, changes: States) -> AsyncIterator[SessionState]:
-        try:
-            while (state := await changes.get()) is not None:
-                yield state
-        finally:
-            self._listeners.remove(changes)
 
     def _fire(self, event: asyncio.Event) -> None:
         event.set()
@@ -261,6 +281,11 @@ class ZooKeeperClient:
         """Call a function in the event loop, from one of kazoo's threads."""
         with suppress(RuntimeError):  # The loop is closed: nobody is left to be told.
             self._loop.call_soon_threadsafe(function, *args)
+
+
+async def _listen(changes: States) -> AsyncIterator[SessionState]:
+    while (state := await changes.get()) is not None:
+        yield state
 
 
 def _settle(answer: asyncio.Future[Any], result: Any) -> None:

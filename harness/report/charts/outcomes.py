@@ -109,7 +109,7 @@ def _rate(
     name: str,
     interval: phrases.Interval | None,
 ) -> dict[str, str]:
-    """One rate with its interval; zero is an open mark at its upper bound: it lies below that."""
+    """One rate with its interval; zero is an open mark at its upper bound."""
     low, high = interval or (None, None)
     colour, marker = (VIOLATION, "o") if name == "duplicate" else (INK, "D")
     share = 100 * count / result.expected

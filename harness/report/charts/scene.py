@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from harness.history.event import Event
-from harness.history.reading import HistoryError, read_history
+from harness.history.reading import History, HistoryError, read_history
+from harness.verdict.leases import gather_holds
 from harness.verdict.model import Expected, Extra, Outcome, Run, Together, Verdict
+from harness.verdict.runs import gather_runs
+from harness.verdict.timeline import Timeline, timeline_of
 
 # Seconds shown at most, and how much of them come before what the stretch was chosen for.
 LONGEST = 30.0
@@ -53,7 +57,7 @@ class Scene:
 def choose_trial(verdicts: Sequence[Verdict]) -> Verdict | None:
     """The first trial that counts and went wrong; else the first that counts; else none."""
     valid = [verdict for verdict in verdicts if verdict.valid]
-    return next((verdict for verdict in valid if _troubles(verdict)), valid[0] if valid else None)
+    return next((verdict for verdict in valid if went_wrong(verdict)), valid[0] if valid else None)
 
 
 def scene_of(verdict: Verdict) -> Scene:
@@ -61,7 +65,9 @@ def scene_of(verdict: Verdict) -> Scene:
 
     Leases, faults and crashes come from the history file; without it only runs are shown.
     """
-    events = _events(verdict)
+    history = _history(verdict)
+    timeline = timeline_of(history)
+    events = timeline.events
     faults = _faults(events, verdict.end, frozenset(verdict.trial.workers))
     start, end = _stretch(verdict, faults)
     runs = [run for run in verdict.runs if run.started < end and run.ended > start]
@@ -86,11 +92,16 @@ def scene_of(verdict: Verdict) -> Scene:
         missed=tuple(due),
         overlaps=tuple(o for o in verdict.overlaps if o.start < end and o.end > start),
         double_holds=tuple(h for h in verdict.double_holds if h.start < end and h.end > start),
-        leases=_within(_leases(events, verdict.end), start, end),
+        leases=_within(_leases(history, timeline), start, end),
         faults=_within(faults, start, end),
         up=_within(up, start, end),
         crashes=_within(crashes, start, end),
     )
+
+
+def went_wrong(verdict: Verdict) -> bool:
+    """Whether the trial is worth a look for what went wrong in it."""
+    return bool(_troubles(verdict))
 
 
 def _troubles(verdict: Verdict) -> list[float]:
@@ -135,37 +146,20 @@ def _lanes(workers: Sequence[str], runs: Iterable[Run], wrong: frozenset[str]) -
     return tuple(name for name in workers if name in kept)
 
 
-def _events(verdict: Verdict) -> list[Event]:
-    if verdict.path is None:
-        return []
-    try:
-        history = read_history(verdict.path)
-    except HistoryError:
-        return []
-    return sorted(history.events, key=lambda event: event.at)
+def _history(verdict: Verdict) -> History:
+    """The trial's history; one without events where there is none to be read."""
+    if verdict.path is not None:
+        with suppress(HistoryError):
+            return read_history(verdict.path)
+    return History(verdict.trial, ())
 
 
-def _leases(events: Iterable[Event], end: float) -> list[Span]:
-    spans: list[Span] = []
-    held: dict[tuple[str, str], float] = {}
-
-    def over(key: tuple[str, str], at: float) -> None:
-        if key in held:
-            spans.append(Span(held.pop(key), at, key[1], key[0]))
-
-    for event in events:
-        worker = event.worker or ""
-        key = (worker, event.lease or event.resource or "")
-        if event.kind == "lease.granted":
-            held.setdefault(key, event.at)
-        elif event.kind in ("lease.released", "lease.lost"):
-            over(key, event.at)
-        elif event.kind == "worker.exited":
-            for other in [other for other in held if other[0] == worker]:
-                over(other, event.at)
-    for key in list(held):
-        over(key, end)
-    return spans
+def _leases(history: History, timeline: Timeline) -> list[Span]:
+    """Who held what, from when to when, as the verdict saw it."""
+    jobs = {job.name: job for job in history.trial.jobs}
+    runs = gather_runs(timeline, jobs).executions
+    holds = gather_holds(timeline, jobs, runs).holds
+    return [Span(hold.granted, hold.ended, hold.lease, hold.worker) for hold in holds]
 
 
 def _faults(events: Iterable[Event], end: float, workers: frozenset[str]) -> list[Span]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -80,9 +81,9 @@ def test_runs_with_a_part_in_a_violation_are_marked(make: SimpleNamespace) -> No
 def test_leases_faults_and_crashes_come_from_the_history(
     make: SimpleNamespace, tmp_path: Path
 ) -> None:
-    lease = {"worker": "worker-1", "resource": "report", "lease": "l1"}
-    other = {"worker": "worker-2", "resource": "report", "lease": "l2"}
-    crash = {"fault": "crash#1", "type": "crash", "targets": ("worker-1",)}
+    lease: dict[str, Any] = {"worker": "worker-1", "resource": "report", "lease": "l1"}
+    other: dict[str, Any] = {"worker": "worker-2", "resource": "report", "lease": "l2"}
+    crash: dict[str, Any] = {"fault": "crash#1", "type": "crash", "targets": ("worker-1",)}
     events = [
         Event(at=-1, kind="worker.ready", worker="worker-1"),
         Event(at=1, kind="lease.granted", **lease),
@@ -102,6 +103,19 @@ def test_leases_faults_and_crashes_come_from_the_history(
     ]
     assert [(s.worker, s.start) for s in scene.crashes] == [("worker-1", 2)]
     assert [(s.start, s.end) for s in scene.up if s.worker == "worker-1"] == [(0, 2), (4, 6)]
+
+
+def test_a_lease_left_to_expire_ends_with_its_run(make: SimpleNamespace, tmp_path: Path) -> None:
+    run: dict[str, Any] = {"worker": "worker-1", "job": "report", "due": 2.0}
+    events = [
+        Event(at=2.0, kind="lease.granted", resource="report@2", lease="l1", **run),
+        Event(at=2.1, kind="run.started", run="r1", **run),
+        Event(at=2.3, kind="run.finished", run="r1", **run),
+        Event(at=3.0, kind="lease.granted", worker="worker-1", resource="leader", lease="l2"),
+        Event(at=6.0, kind="trial.ended", reason="completed"),
+    ]
+    scene = scene_of(make.verdict(path=make.history(tmp_path / "h.jsonl", events)))
+    assert [(s.name, s.start, s.end) for s in scene.leases] == [("l1", 2.0, 2.3), ("l2", 3, 6)]
 
 
 def test_a_lost_history_leaves_the_runs(make: SimpleNamespace, tmp_path: Path) -> None:

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from harness.history.trial import JobLine
+from harness.report.circumstances import circumstances
+from harness.report.markdown import summary
+
+
+def test_the_scenario_and_the_parameters_come_first(make: SimpleNamespace) -> None:
+    jobs = (JobLine("a", 0.5, 1.0, 0.15), JobLine("b", 1.0, 1.0, {"median": 0.2, "sigma": 0.4}))
+
+    def verdicts(approach: str, **extra: object) -> tuple[object, ...]:
+        trial = make.trial(approach, 30.0, jobs=jobs, extra=extra)
+        return (make.verdict(approach, trial=trial),)
+
+    names = ("redis-lock", "short", "uncoordinated", "theirs")
+    compared = make.comparison(
+        *(make.result(name) for name in names),
+        verdicts={
+            "redis-lock": verdicts("redis-lock", parameters={"ttl": 1.8, "key": "job"}),
+            "short": verdicts("short", algorithm="redis-lock", parameters={"ttl": 1.0}),
+            "uncoordinated": verdicts("uncoordinated", parameters={}),
+            "theirs": verdicts("theirs"),
+        },
+    )
+    lines = circumstances(compared)
+    jobs_text = "job a every 0.5 s, takes 0.15 s; job b every 1 s, takes median 0.2, sigma 0.4"
+    assert lines[:5] == [
+        ("scenario", f"2 workers, 30 s, grace 1 s; {jobs_text}"),
+        ("parameters", "as follows, times in seconds"),
+        ("redis-lock", "ttl 1.8, key job"),
+        ("short", "redis-lock; ttl 1"),
+        ("uncoordinated", "none"),
+    ]
+    assert lines[5][0] == "command"
+    assert "- redis-lock: ttl 1.8, key job" in summary(compared)
+
+
+def test_scenarios_that_differ_are_told_apart(make: SimpleNamespace) -> None:
+    wide = make.verdict("b", trial=make.trial("b", 6.0, workers=("w",)))
+    compared = make.comparison(
+        make.result("a"), make.result("b"), verdicts={"a": (make.verdict("a"),), "b": (wide,)}
+    )
+    lines = dict(circumstances(compared))
+    assert lines["scenario (a)"].startswith("2 workers, 6 s")
+    assert lines["scenario (b)"].startswith("1 worker, 6 s")
