@@ -69,12 +69,12 @@ def test_every_mistake_in_a_scenario_gets_a_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("run", "no-such-scenario"), "no-such-scenario: No such file"),
+        (("run", "no-such-scenario"), "no-such-scenario: no such scenario in scenarios/"),
         (("run", "steady", "--approach", "redis-lok"), "did you mean 'redis-lock'?"),
         (("run", "steady", "--duration", "5"), "--duration: "),
         (("run", "steady", "--duration", "soon"), "--duration: "),
         (("run", "steady", "--out", "HELD"), "HELD holds a run already"),
-        (("validate", "no-such-scenario"), "no-such-scenario: No such file"),
+        (("validate", "no-such-scenario"), "no-such-scenario: no such scenario in scenarios/"),
         (("check", "no-such-history"), "no-such-history: No such file"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
