@@ -15,6 +15,10 @@ BEYOND = "> end"
 NO_HIT = "no crash, pause or partition hit a worker in charge"
 
 
+# A stretch this much longer than the period is a timer's doing, not an outage, in seconds.
+_JITTER = 0.05
+
+
 def clean(text: str, limit: int | None = None) -> str:
     """Text from outside as one harmless line: no control characters, at most `limit` long."""
     line = "".join(_printable(character) for character in text)
@@ -134,7 +138,7 @@ def _together(result: Result) -> list[str]:
 def _nobody_started(result: Result) -> list[str]:
     clauses = []
     longest = result.outage.quantiles.max
-    if longest is not None and longest < 0.0005:
+    if longest is not None and longest < _JITTER:
         clauses.append("the faults left no gap")
     elif longest is not None:
         clauses.append(f"nobody started a job for up to {seconds(longest)} after a fault")
