@@ -19,11 +19,11 @@ from harness.faults.injection import inject_all
 from harness.faults.plan import PlannedFault, plan_faults
 from harness.history.event import Event
 from harness.history.journal import Journal, Recorder
-from harness.history.trial import FaultLine, JobLine, TrialLine
+from harness.history.trial import FaultLine, TrialLine
 from harness.runtimes.cluster import TrialCluster, TrialError
 from harness.runtimes.spec import ClusterSpec
 from harness.scenario import model
-from harness.worker.schedule import Job, LogNormal
+from harness.worker.schedule import job_line
 from harness.worker.sink import Policy
 
 # How much longer than its longest job a trial waits for its workers to finish.
@@ -39,11 +39,6 @@ class Trial:
     seed: int
     runtime: str
     extra: Mapping[str, Any]
-
-    @property
-    def jobs(self) -> tuple[Job, ...]:
-        """The scenario's jobs as the workers see them."""
-        return tuple(Job(job.name, job.every, job.first, _takes(job)) for job in self.scenario.jobs)
 
     def faults(self) -> tuple[PlannedFault, ...]:
         """The faults, drawn from the seed."""
@@ -70,7 +65,7 @@ async def run_trial(
             await cluster.set_up()
             cluster.begin()
             await _live_through(cluster, trial, faults)
-            await cluster.drain(_longest(trial.jobs) + _DRAIN)
+            await cluster.drain(_longest(trial.scenario.jobs) + _DRAIN)
             _raise_if_broken(cluster)
             reason = "completed"
         except (TrialError, ServerError, CoordinatorError) as trouble:
@@ -127,15 +122,7 @@ def trial_line(trial: Trial, faults: Sequence[PlannedFault]) -> TrialLine:
         workers=scenario.worker_names,
         duration=scenario.duration,
         grace=scenario.grace,
-        jobs=tuple(
-            JobLine(
-                job.name,
-                job.every,
-                job.first,
-                dataclasses.asdict(job.takes) if isinstance(job.takes, LogNormal) else job.takes,
-            )
-            for job in trial.jobs
-        ),
+        jobs=tuple(job_line(job) for job in scenario.jobs),
         faults=tuple(FaultLine(one.id, one.type, one.at) for one in faults),
         extra={
             "algorithm": trial.choice.approach,
@@ -151,7 +138,7 @@ def cluster_spec(trial: Trial) -> ClusterSpec:
     half = scenario.clocks.spread / 2
     return ClusterSpec(
         seed=trial.seed,
-        jobs=trial.jobs,
+        jobs=scenario.jobs,
         approach=trial.choice.approach,
         parameters=dataclasses.asdict(trial.choice.params),
         coordinator=coordinator_of(trial.choice),
@@ -178,17 +165,11 @@ class _Watched:
         self._watch(event)
 
 
-def _takes(job: model.Job) -> float | LogNormal:
-    if isinstance(job.takes, model.LogNormal):
-        return LogNormal(job.takes.median, job.takes.sigma)
-    return job.takes
-
-
-def _longest(jobs: Sequence[Job]) -> float:
+def _longest(jobs: Sequence[model.Job]) -> float:
     """How long the longest run may take, in seconds; of a distribution, four sigmas up."""
     longest = 0.0
     for job in jobs:
-        if isinstance(job.takes, LogNormal):
+        if isinstance(job.takes, model.LogNormal):
             longest = max(longest, job.takes.median * math.exp(4 * job.takes.sigma))
         else:
             longest = max(longest, job.takes)

@@ -9,8 +9,8 @@ from typing import Any
 
 from harness.approaches.approach import Approach
 from harness.history.event import Event
+from harness.scenario.model import Job
 from harness.worker.clock import WorkerClock, since
-from harness.worker.schedule import Job
 from harness.worker.sink import Effect
 from harness.worker.worker import CallCount, Instance, Worker
 

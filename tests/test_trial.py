@@ -24,10 +24,9 @@ from harness.history.trial import trial_from_json
 from harness.runtimes.cluster import TrialError
 from harness.runtimes.spec import ClusterSpec
 from harness.scenario import model
-from harness.scenario.model import Clocks
+from harness.scenario.model import Clocks, Job, LogNormal
 from harness.scenario.target import Form, Target
 from harness.trial import Trial, cluster_spec, run_trial, trial_line
-from harness.worker.schedule import Job, LogNormal
 from harness.worker.sink import Policy
 from tests.faults.fake_cluster import FakeCluster
 from tests.small_scenario import choice, fault, small

@@ -11,7 +11,8 @@ from typing import Literal
 
 from harness.approaches.approach import Approach, Grant
 from harness.coordinators.errors import CoordinatorError
-from harness.worker.schedule import Due, Job, due_between
+from harness.scenario.model import Job
+from harness.worker.schedule import Due, due_between
 from harness.worker.worker import Lease, OnLost, PortT, Worker
 
 

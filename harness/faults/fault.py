@@ -15,7 +15,7 @@ from harness.faults.cluster import Cluster, Landed, NotLanded, TargetGone
 from harness.scenario.duration import PositiveSeconds, Seconds
 from harness.scenario.target import Form, Target
 
-STRICT = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+STRICT = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

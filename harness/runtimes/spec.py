@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.worker.schedule import Job
+from harness.scenario.model import Job
 from harness.worker.sink import Policy
 
 

@@ -37,7 +37,7 @@ class Catalog:
     measures: Collection[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class LogNormal:
     """A log-normal duration: its median, and the sigma of its logarithm, 0 or more."""
 
@@ -71,7 +71,7 @@ class _SecondsOrLogNormal:
 Takes = Annotated[float | LogNormal, _SecondsOrLogNormal()]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Job:
     """Something to run on a schedule. `first` is its first due time, by default `every`."""
 

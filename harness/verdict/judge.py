@@ -36,7 +36,6 @@ def judge(history: History, tolerance: float = TOLERANCE) -> Verdict:
     availability = Availability(timeline)
     expected = outcomes(trial, timeline, runs, gathered.strays, availability)
     recovered = recovery(trial, timeline, gathered.executions, holds.holds, availability)
-    calls = _calls(timeline)
     kinds = Counter(event.kind for event in timeline.events)
     return Verdict(
         trial=trial,
@@ -54,8 +53,7 @@ def judge(history: History, tolerance: float = TOLERANCE) -> Verdict:
         lateness=tuple(_lateness(one) for one in expected if one.runs),
         lease_wait=tuple(holds.waits),
         suppressed=kinds["effect.rejected"],
-        calls=calls.total(),
-        calls_by_operation=dict(sorted(calls.items())),
+        calls=_calls(timeline),
         errors=kinds["coordinator.error"],
         mechanisms=_mechanisms(timeline),
     )
@@ -65,12 +63,9 @@ def _lateness(expected: Expected) -> float:
     return expected.runs[0].started - expected.due
 
 
-def _calls(timeline: Timeline) -> Counter[str]:
-    calls: Counter[str] = Counter()
-    for event in timeline.events:
-        if event.kind == "coordinator.calls":
-            calls.update(event.calls or {})
-    return calls
+def _calls(timeline: Timeline) -> int:
+    counted = (event for event in timeline.events if event.kind == "coordinator.calls")
+    return sum(sum((event.calls or {}).values()) for event in counted)
 
 
 def _mechanisms(timeline: Timeline) -> tuple[str, ...]:

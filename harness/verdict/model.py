@@ -128,7 +128,6 @@ class Verdict:
     lease_wait: tuple[float, ...] = ()
     suppressed: int = 0
     calls: int = 0
-    calls_by_operation: Mapping[str, int] = field(default_factory=dict)
     errors: int = 0
     mechanisms: tuple[str, ...] = ()
 

@@ -4,35 +4,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import exp, log
 from random import Random
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class LogNormal:
-    """A log-normal duration: its median in seconds and the sigma of its logarithm."""
-
-    median: float
-    sigma: float
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """Something to run on a schedule. Times in seconds."""
-
-    name: str
-    every: float
-    first: float
-    takes: float | LogNormal = 0.0
-
-    def duration(self, seed: int, due: float) -> float:
-        """How long the run of this due time takes: the same for every worker and approach."""
-        if isinstance(self.takes, LogNormal):
-            draw = Random(f"{seed}/takes/{self.name}/{due}").gauss(0.0, self.takes.sigma)
-            return exp(log(self.takes.median) + draw)
-        return self.takes
+from harness.history.trial import JobLine
+from harness.scenario.model import Job, LogNormal
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +22,20 @@ class Due:
 
     def __str__(self) -> str:
         return f"{self.job}/{self.at:.6f}"
+
+
+def run_time(job: Job, seed: int, due: float) -> float:
+    """How long the run of this due time takes: the same for every worker and approach."""
+    if isinstance(job.takes, LogNormal):
+        draw = Random(f"{seed}/takes/{job.name}/{due}").gauss(0.0, job.takes.sigma)
+        return exp(log(job.takes.median) + draw)
+    return job.takes
+
+
+def job_line(job: Job) -> JobLine:
+    """The job as the trial line of a history writes it."""
+    takes = asdict(job.takes) if isinstance(job.takes, LogNormal) else job.takes
+    return JobLine(job.name, job.every, job.first, takes)
 
 
 def job_from_json(row: Mapping[str, Any]) -> Job:

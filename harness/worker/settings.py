@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.worker.schedule import Job, LogNormal, job_from_json
+from harness.scenario.model import Job
+from harness.worker.schedule import job_from_json, job_line
 from harness.worker.sink import Policy
 
 
@@ -37,7 +38,7 @@ class Settings:
     def as_json(self) -> dict[str, Any]:
         """The settings as a JSON object."""
         row: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
-        row["jobs"] = [_job_as_json(job) for job in self.jobs]
+        row["jobs"] = [job_line(job).as_json() for job in self.jobs]
         return row
 
 
@@ -47,10 +48,3 @@ def settings_from_json(row: Mapping[str, Any]) -> Settings:
     fields["jobs"] = tuple(job_from_json(job) for job in row["jobs"])
     fields["policy"] = Policy(row["policy"])
     return Settings(**fields)
-
-
-def _job_as_json(job: Job) -> dict[str, Any]:
-    takes: Any = job.takes
-    if isinstance(takes, LogNormal):
-        takes = {"median": takes.median, "sigma": takes.sigma}
-    return {"name": job.name, "every": job.every, "first": job.first, "takes": takes}

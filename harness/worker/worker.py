@@ -12,8 +12,9 @@ from typing import Any, Generic, Literal, TypeVar
 
 from harness.history.event import Event
 from harness.history.journal import Recorder
+from harness.scenario.model import Job
 from harness.worker.clock import WorkerClock
-from harness.worker.schedule import Due, Job, due_times
+from harness.worker.schedule import Due, due_times, run_time
 from harness.worker.sink import Effect, Sink
 
 PortT = TypeVar("PortT")
@@ -161,7 +162,7 @@ class Worker(Generic[PortT]):
             self._running[due.job] -= 1
 
     async def _work(self, due: Due, watched: Lease | None) -> None:
-        seconds = self.jobs[due.job].duration(self._instance.seed, due.at)
+        seconds = run_time(self.jobs[due.job], self._instance.seed, due.at)
         if watched is None:
             await asyncio.sleep(seconds)
             return

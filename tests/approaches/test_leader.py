@@ -10,7 +10,8 @@ import pytest
 
 from harness.approaches.approach import Grant
 from harness.approaches.leader import Leader
-from harness.worker.schedule import Due, Job
+from harness.scenario.model import Job
+from harness.worker.schedule import Due
 from harness.worker.worker import Lease, Worker
 from tests.service import Service, live
 from tests.virtual_time import START

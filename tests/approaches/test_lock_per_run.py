@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from harness.approaches.redis_locks import RedisLock, RedisWatchdog
-from harness.worker.schedule import Job
+from harness.scenario.model import Job
 from harness.worker.worker import Worker
 from tests.approaches.fake_redis import FakeRedis, Store
 from tests.approaches.link import Link, Trouble

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from harness.approaches.postgres_queue import PostgresQueue
-from harness.worker.schedule import Job
+from harness.scenario.model import Job
 from tests.approaches.fake_postgres import Database, FakePostgres
 from tests.approaches.link import Link, Trouble
 from tests.service import Service, live

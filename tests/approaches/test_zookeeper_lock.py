@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from harness.approaches.zookeeper_lock import ZooKeeperLock
-from harness.worker.schedule import Job
+from harness.scenario.model import Job
 from tests.approaches.fake_zookeeper import Ensemble, FakeZooKeeper
 from tests.approaches.link import Link, Trouble
 from tests.service import Service, live

@@ -13,7 +13,7 @@ from harness.history.event import Event
 from harness.runtimes.ground import Ground
 from harness.runtimes.process import ProcessCluster
 from harness.runtimes.spec import ClusterSpec
-from harness.worker.schedule import Job
+from harness.scenario.model import Job
 from harness.worker.sink import Policy
 from tests.live.processes import becomes_true, workers_in
 

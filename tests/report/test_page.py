@@ -101,7 +101,9 @@ def test_the_page_needs_nothing_from_elsewhere(comparison: Comparison, tmp_path:
 def test_charts_take_the_ink_of_the_page(comparison: Comparison, tmp_path: Path) -> None:
     text = page(comparison, tmp_path)
     assert "prefers-color-scheme: dark" in text
-    for drawing in re.findall(r"<svg.*?</svg>", text, flags=re.DOTALL):
+    drawings = re.findall(r"<svg.*?</svg>", text, flags=re.DOTALL)
+    assert drawings
+    for drawing in drawings:
         assert "currentColor" in drawing
         assert "#000000" not in drawing
         assert "#ffffff" not in drawing

@@ -14,10 +14,9 @@ def calls(at: float, **counts: int) -> Event:
     return Event(at=at, kind="coordinator.calls", worker="w1", calls=counts)
 
 
-def test_calls_are_summed_up_by_operation() -> None:
+def test_calls_are_summed_up() -> None:
     verdict = judged(calls(1, set=3, get=1), calls(2, set=2), calls(4.5, get=1))
     assert verdict.calls == 7
-    assert verdict.calls_by_operation == {"get": 2, "set": 5}
 
 
 def test_errors_are_counted() -> None:

@@ -8,7 +8,8 @@ from random import Random
 
 import pytest
 
-from harness.worker.schedule import Due, Job
+from harness.scenario.model import Job
+from harness.worker.schedule import Due
 from harness.worker.worker import Worker
 from tests.service import JOB, Service
 

@@ -10,14 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.worker.schedule import (
-    Due,
-    Job,
-    LogNormal,
-    due_between,
-    due_times,
-    job_from_json,
-)
+from harness.scenario.model import Job, LogNormal
+from harness.worker.schedule import Due, due_between, due_times, job_from_json, run_time
 
 
 def test_due_times_of_all_jobs_come_in_order_of_time() -> None:
@@ -73,27 +67,27 @@ def test_due_between_finds_what_due_times_finds(
 
 
 def test_a_fixed_duration_is_that_duration() -> None:
-    assert Job("report", every=1.0, first=1.0, takes=0.2).duration(7, 1.0) == 0.2
+    assert run_time(Job("report", every=1.0, first=1.0, takes=0.2), 7, 1.0) == 0.2
 
 
 def test_a_drawn_duration_depends_on_seed_job_and_due_time_alone() -> None:
     job = Job("report", every=1.0, first=1.0, takes=LogNormal(0.2, 0.5))
     other = Job("billing", every=1.0, first=1.0, takes=LogNormal(0.2, 0.5))
-    assert job.duration(7, 1.0) == job.duration(7, 1.0)
-    drawn = {job.duration(7, 1.0), job.duration(8, 1.0), job.duration(7, 2.0)}
-    assert len({*drawn, other.duration(7, 1.0)}) == 4
+    assert run_time(job, 7, 1.0) == run_time(job, 7, 1.0)
+    drawn = {run_time(job, 7, 1.0), run_time(job, 8, 1.0), run_time(job, 7, 2.0)}
+    assert len({*drawn, run_time(other, 7, 1.0)}) == 4
 
 
 def test_drawn_durations_have_the_median_they_were_given() -> None:
     job = Job("report", every=1.0, first=1.0, takes=LogNormal(0.2, 0.5))
-    drawn = [job.duration(7, float(due)) for due in range(1000)]
+    drawn = [run_time(job, 7, float(due)) for due in range(1000)]
     assert median(drawn) == pytest.approx(0.2, rel=0.1)
     assert min(drawn) > 0
 
 
 def test_a_log_normal_without_spread_is_its_median() -> None:
     job = Job("report", every=1.0, first=1.0, takes=LogNormal(0.2, 0.0))
-    assert job.duration(7, 1.0) == pytest.approx(0.2)
+    assert run_time(job, 7, 1.0) == pytest.approx(0.2)
 
 
 def test_a_due_time_as_text_tells_due_times_apart() -> None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from harness.worker.schedule import Job, LogNormal
+from harness.scenario.model import Job, LogNormal
 from harness.worker.settings import Settings, settings_from_json
 from harness.worker.sink import Policy
 

@@ -92,22 +92,10 @@ class _Postgres:
     name = "postgres"
 
     def __init__(self, source: str) -> None:
-        self._source = source
+        self.source = source
         self._login = _Login()
-        self._version = ""
-        self._nodes: tuple[Node, ...] = ()
-
-    @property
-    def source(self) -> str:
-        return self._source
-
-    @property
-    def version(self) -> str:
-        return self._version
-
-    @property
-    def nodes(self) -> tuple[Node, ...]:
-        return self._nodes
+        self.version = ""
+        self.nodes: tuple[Node, ...] = ()
 
     def url(self, addresses: Sequence[tuple[str, int]]) -> str:
         """postgresql://user[:password]@host:port/database for the one address."""
@@ -158,11 +146,11 @@ class _Postgres:
 
     def _learn_version(self, connection: AsyncConnection) -> None:
         release = connection.info.parameter_status("server_version") or ""
-        self._version = f"PostgreSQL {release.partition(' ')[0]}"
+        self.version = f"PostgreSQL {release.partition(' ')[0]}"
 
     @asynccontextmanager
     async def _admin(self) -> AsyncIterator[AsyncConnection]:
-        node = self._nodes[0]
+        node = self.nodes[0]
         async with _connected(self.source, self.url([(node.host, node.port)])) as connection:
             yield connection
 
@@ -200,7 +188,7 @@ class PostgresServer(_Postgres):
         self._child = await start_child(
             "postgres-1", launch, lambda port: self._is_up(port, data), log=log, port=before
         )
-        self._nodes = (Node("postgres-1", HOST, self._child.port, self._child.process.pid),)
+        self.nodes = (Node("postgres-1", HOST, self._child.port, self._child.process.pid),)
 
     async def _make_cluster(
         self, launcher: Launcher, directory: Path, log: Path, user: str | None, prefix: list[str]
@@ -254,7 +242,7 @@ class GivenPostgres(_Postgres):
             if info.host.startswith(("/", "@")) or not info.host:
                 raise ServerError(f"{self.source}: name a host: workers connect through TCP only")
             self._login = _Login(info.user, info.password, info.dbname)
-            self._nodes = (Node("postgres-1", info.host, info.port),)
+            self.nodes = (Node("postgres-1", info.host, info.port),)
             self._learn_version(connection)
 
     async def stop(self) -> None:

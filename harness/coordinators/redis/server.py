@@ -34,22 +34,10 @@ class _Redis:
     name = "redis"
 
     def __init__(self, source: str) -> None:
-        self._source = source
+        self.source = source
         self._url = urlsplit("redis://localhost/0")
-        self._version = ""
-        self._nodes: tuple[Node, ...] = ()
-
-    @property
-    def source(self) -> str:
-        return self._source
-
-    @property
-    def version(self) -> str:
-        return self._version
-
-    @property
-    def nodes(self) -> tuple[Node, ...]:
-        return self._nodes
+        self.version = ""
+        self.nodes: tuple[Node, ...] = ()
 
     def url(self, addresses: Sequence[tuple[str, int]]) -> str:
         """redis://[user:password@]host:port/db for the one address."""
@@ -82,13 +70,13 @@ class _Redis:
         async with self._admin() as redis:
             server = await redis.info("server")
         if "valkey_version" in server:
-            self._version = f"Valkey {server['valkey_version']}"
+            self.version = f"Valkey {server['valkey_version']}"
         else:
-            self._version = f"Redis {server['redis_version']}"
+            self.version = f"Redis {server['redis_version']}"
 
     @asynccontextmanager
     async def _admin(self) -> AsyncIterator[Redis]:
-        node = self._nodes[0]
+        node = self.nodes[0]
         redis = Redis.from_url(
             self.url([(node.host, node.port)]),
             socket_timeout=_TIMEOUT,
@@ -134,7 +122,7 @@ class RedisServer(_Redis):
 
         before = self._child.port if self._child else None
         self._child = await start_child("redis-1", launch, is_up, log=log, port=before)
-        self._nodes = (Node("redis-1", HOST, self._child.port, self._child.process.pid),)
+        self.nodes = (Node("redis-1", HOST, self._child.port, self._child.process.pid),)
         await self._learn_version()
 
     async def stop(self) -> None:
@@ -162,7 +150,7 @@ class GivenRedis(_Redis):
                 f"{self.source}: {self._url.scheme}:// cannot be used: workers connect through "
                 "a proxy, which TLS and sockets do not pass; give a redis:// address"
             )
-        self._nodes = (Node("redis-1", self._url.hostname or HOST, port),)
+        self.nodes = (Node("redis-1", self._url.hostname or HOST, port),)
         await self._learn_version()
 
     async def stop(self) -> None:

@@ -69,22 +69,10 @@ class _ZooKeeper:
     name = "zookeeper"
 
     def __init__(self, source: str) -> None:
-        self._source = source
+        self.source = source
         self._chroot = ""
-        self._version = ""
-        self._nodes: tuple[Node, ...] = ()
-
-    @property
-    def source(self) -> str:
-        return self._source
-
-    @property
-    def version(self) -> str:
-        return self._version
-
-    @property
-    def nodes(self) -> tuple[Node, ...]:
-        return self._nodes
+        self.version = ""
+        self.nodes: tuple[Node, ...] = ()
 
     def url(self, addresses: Sequence[tuple[str, int]]) -> str:
         """host:port,host:port, with the chroot where one was given."""
@@ -125,15 +113,15 @@ class _ZooKeeper:
         return f"{self._chroot}/{check_namespace(namespace)}"
 
     async def _learn_version(self) -> None:
-        node = self._nodes[0]
+        node = self.nodes[0]
         reply = await ask(node.host, node.port, b"srvr", _TIMEOUT, whole=True)
         release = re.search(rb"version: (\d+(\.\d+)*)", reply)
-        self._version = f"ZooKeeper {release[1].decode()}" if release else "ZooKeeper"
+        self.version = f"ZooKeeper {release[1].decode()}" if release else "ZooKeeper"
 
     async def _admin(
         self, action: Callable[[Any], T], client_id: tuple[int, bytes] | None = None
     ) -> T:
-        hosts = ",".join(f"{node.host}:{node.port}" for node in self._nodes)
+        hosts = ",".join(f"{node.host}:{node.port}" for node in self.nodes)
         with _in_one_line(f"{self.source}: ZooKeeper at {hosts}"):
             return await asyncio.to_thread(_in_session, hosts, client_id, action)
 
@@ -171,7 +159,7 @@ class ZooKeeperServer(_ZooKeeper):
 
         before = self._child.port if self._child else None
         self._child = await start_child("zookeeper-1", launch, is_up, log=log, port=before)
-        self._nodes = (Node("zookeeper-1", HOST, self._child.port, self._child.process.pid),)
+        self.nodes = (Node("zookeeper-1", HOST, self._child.port, self._child.process.pid),)
         await self._learn_version()
 
     async def stop(self) -> None:
@@ -194,7 +182,7 @@ class GivenZooKeeper(_ZooKeeper):
         except ValueError as error:
             raise ServerError(f"{self.source}: {error}") from error
         self._chroot = chroot or ""
-        self._nodes = tuple(
+        self.nodes = tuple(
             Node(f"zookeeper-{number}", host, port)
             for number, (host, port) in enumerate(hosts, start=1)
         )
