@@ -1,29 +1,38 @@
 """The bench that a port is tested on: ports, each over a link of its own, and one coordinator.
 
-A test asks for `redis`, `zookeeper` or `postgres` and gets a Bench; it uses nothing else, and no
-clock but asyncio's, so that another kind of Bench is one more parameter of `*_bench`.
+A test asks for `redis`, `zookeeper` or `postgres` and gets a Bench, once a real one and once a
+simulated one; it uses nothing else, and no clock but asyncio's, which is virtual in the second.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from random import Random
+from typing import Any, Generic, Protocol, TypeVar
 
 import pytest
 
 from harness.coordinators.errors import CoordinatorError
+from harness.coordinators.postgres import simulated as simulated_postgres
 from harness.coordinators.postgres.client import connect as connect_postgres
 from harness.coordinators.postgres.port import PostgresPort
+from harness.coordinators.redis import simulated as simulated_redis
 from harness.coordinators.redis.client import connect as connect_redis
 from harness.coordinators.redis.port import RedisPort
 from harness.coordinators.server import Server
+from harness.coordinators.timing import Timing, uniform_timing
+from harness.coordinators.zookeeper import simulated as simulated_zookeeper
 from harness.coordinators.zookeeper.client import connect as connect_zookeeper
 from harness.coordinators.zookeeper.port import ZooKeeperPort
-from harness.runtimes.proxy import Link
+from harness.runtimes.proxy import Direction, Link
+from harness.simulation import network
+from harness.simulation.kernel import Kernel
+from harness.simulation.loop import SimulatedLoop
 
 P = TypeVar("P")
 T = TypeVar("T")
@@ -31,6 +40,7 @@ T = TypeVar("T")
 NAMESPACES = (f"conformance_{number}" for number in itertools.count())
 
 REAL = pytest.param("real", marks=pytest.mark.live)
+KINDS = [REAL, "simulated"]
 
 
 @dataclass
@@ -47,58 +57,60 @@ class Calls:
         self.failed_ones.append((operation, error))
 
 
+class Way(Protocol):
+    """A way to the coordinator that can be cut: what tests use of a proxy's Link."""
+
+    def stall(self, direction: Direction = Direction.BOTH) -> int: ...
+
+    def heal(self) -> None: ...
+
+    def reset(self) -> int: ...
+
+    def refuse(self) -> None: ...
+
+
 @dataclass
 class Opened(Generic[P]):
     """One worker's port, the link that it goes over, and what it reported."""
 
     port: P
-    link: Link
+    link: Way
     calls: Calls
     close: Callable[[], Awaitable[None]]
 
 
-class Bench(Generic[P]):
+class Bench(ABC, Generic[P]):
     """One coordinator with a namespace of its own. `request_timeout` in seconds."""
 
     request_timeout = 1.0
 
-    def __init__(self, server: Server, connect: Any, options: dict[str, Any]) -> None:
-        self._server = server
-        self._connect = connect
-        self._options = options
-        self._namespace = next(NAMESPACES)
-        self._links: list[Link] = []
-        self._opened: list[Opened[P]] = []
+    def __init__(self) -> None:
+        self.links: list[Any] = []
+        self.opened: list[Opened[P]] = []
 
-    async def set_up(self) -> None:
-        await self._server.create_namespace(self._namespace)
+    @abstractmethod
+    async def set_up(self) -> None: ...
 
-    async def open_link(self) -> Link:
+    @abstractmethod
+    async def open_link(self) -> Any:
         """A way to the coordinator that is not used yet, and can be cut."""
-        (node,) = self._server.nodes
-        link = Link(f"link-{len(self._links)}", (node.host, node.port))
-        await link.open()
-        self._links.append(link)
-        return link
 
-    async def open_port(self, link: Link | None = None) -> Opened[P]:
+    @abstractmethod
+    async def connect(self, link: Any, calls: Calls) -> Any:
+        """A client over this link."""
+
+    @abstractmethod
+    async def forget(self, handle: str) -> bool:
+        """Take a key or a session away from whoever has it."""
+
+    async def open_port(self, link: Any = None) -> Opened[P]:
         """A port as a worker gets it, over a link of its own."""
         link = link or await self.open_link()
         calls = Calls()
-        client = await self._connect(
-            self._server.url([link.address]),
-            self._namespace,
-            self.request_timeout,
-            calls,
-            **self._options,
-        )
+        client = await self.connect(link, calls)
         opened: Opened[P] = Opened(client, link, calls, client.close)
-        self._opened.append(opened)
+        self.opened.append(opened)
         return opened
-
-    async def forget(self, handle: str) -> bool:
-        """Take a key or a session away from whoever has it."""
-        return await self._server.forget(self._namespace, handle)
 
     def in_time(self) -> asyncio.Timeout:
         """An operation bounded by the request timeout ends well within this."""
@@ -116,29 +128,129 @@ class Bench(Generic[P]):
                 await asyncio.sleep(0.05)
 
     async def tear_down(self) -> None:
-        for link in self._links:
+        for link in self.links:
             link.heal()
-        for opened in self._opened:
+        for opened in self.opened:
             await opened.close()
-        for link in self._links:
+
+
+class RealBench(Bench[P]):
+    """A real server, its client, and proxies between them."""
+
+    def __init__(self, server: Server, connect: Any, options: dict[str, Any]) -> None:
+        super().__init__()
+        self._server = server
+        self._connect = connect
+        self._options = options
+        self._namespace = next(NAMESPACES)
+
+    async def set_up(self) -> None:
+        await self._server.create_namespace(self._namespace)
+
+    async def open_link(self) -> Link:
+        (node,) = self._server.nodes
+        link = Link(f"link-{len(self.links)}", (node.host, node.port))
+        await link.open()
+        self.links.append(link)
+        return link
+
+    async def connect(self, link: Link, calls: Calls) -> Any:
+        return await self._connect(
+            self._server.url([link.address]),
+            self._namespace,
+            self.request_timeout,
+            calls,
+            **self._options,
+        )
+
+    async def forget(self, handle: str) -> bool:
+        return await self._server.forget(self._namespace, handle)
+
+    async def tear_down(self) -> None:
+        await super().tear_down()
+        for link in self.links:
             await link.close()
         await self._server.drop_namespace(self._namespace)
 
 
-@pytest.fixture(params=[REAL])
+class SimulatedWay(network.Link):
+    """A simulated link with the names of a proxy's."""
+
+    def stall(self, direction: Direction = Direction.BOTH) -> int:
+        self.cut(*([] if direction is Direction.BOTH else [network.Way(direction)]))
+        return len(self.connections)
+
+
+class SimulatedBench(Bench[P]):
+    """A simulated server and its client, in the virtual time of the test's own loop."""
+
+    def __init__(
+        self,
+        server: Callable[[Kernel, Timing], Any],
+        connect: Any,
+        operations: str,
+        options: dict[str, Any],
+    ) -> None:
+        super().__init__()
+        self._make_server = server
+        self._connect = connect
+        self._timing = uniform_timing(tuple(operations.split()), 0.002, 0.0005)
+        self._options = options
+
+    async def set_up(self) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, SimulatedLoop)
+        self._kernel = loop.kernel
+        self._server = self._make_server(self._kernel, self._timing)
+
+    async def open_link(self) -> SimulatedWay:
+        link = SimulatedWay(self._kernel, Random(len(self.links)))
+        self.links.append(link)
+        return link
+
+    async def connect(self, link: SimulatedWay, calls: Calls) -> Any:
+        random = Random(f"client/{len(self.opened)}")
+        return await self._connect(
+            self._server, link, random, self.request_timeout, calls, **self._options
+        )
+
+    async def forget(self, handle: str) -> bool:
+        forgotten: bool = self._server.forget(handle)
+        return forgotten
+
+
+@pytest.fixture(params=KINDS)
 def redis_bench(request: pytest.FixtureRequest) -> Bench[RedisPort]:
-    return Bench(request.getfixturevalue("redis_server"), connect_redis, {})
+    if request.param == "simulated":
+        operations = "set_if_absent delete delete_if_equal extend_if_equal get"
+        return SimulatedBench(
+            simulated_redis.SimulatedRedis, simulated_redis.connect, operations, {}
+        )
+    return RealBench(request.getfixturevalue("redis_server"), connect_redis, {})
 
 
-@pytest.fixture(params=[REAL])
+@pytest.fixture(params=KINDS)
 def zookeeper_bench(request: pytest.FixtureRequest) -> Bench[ZooKeeperPort]:
     options = {"session_timeout": 1.5}
-    return Bench(request.getfixturevalue("zookeeper_server"), connect_zookeeper, options)
+    if request.param == "simulated":
+        operations = "create delete get set children watch"
+        return SimulatedBench(
+            simulated_zookeeper.SimulatedZooKeeper,
+            simulated_zookeeper.connect,
+            operations,
+            options,
+        )
+    return RealBench(request.getfixturevalue("zookeeper_server"), connect_zookeeper, options)
 
 
-@pytest.fixture(params=[REAL])
+@pytest.fixture(params=KINDS)
 def postgres_bench(request: pytest.FixtureRequest) -> Bench[PostgresPort]:
-    return Bench(request.getfixturevalue("postgres_server"), connect_postgres, {})
+    if request.param == "simulated":
+        operations = "try_advisory_lock advisory_unlock enqueue claim complete give_back"
+        return SimulatedBench(
+            simulated_postgres.SimulatedPostgres, simulated_postgres.connect, operations, {}
+        )
+    return RealBench(request.getfixturevalue("postgres_server"), connect_postgres, {})
 
 
 # The fixtures above are no coroutines, because a server starts in an event loop of its own.

@@ -1,0 +1,215 @@
+"""Virtual time: one SimPy environment that runs the event loops of a whole simulated world."""
+
+from __future__ import annotations
+
+from asyncio.events import _set_running_loop
+from collections import deque
+from collections.abc import Callable
+from contextvars import Context
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any
+
+import simpy
+
+if TYPE_CHECKING:
+    from harness.simulation.loop import SimulatedLoop
+
+# SimPy's own priority of what is neither urgent nor an interruption.
+NORMAL = 1
+
+
+class SimulationError(RuntimeError):
+    """A simulated program did what no simulation can do, or a simulated world came to a halt."""
+
+
+class Handle:
+    """A callback that an event loop is to run: asyncio's Handle and TimerHandle in one.
+
+    `callback` is None once it is cancelled. `at` is when it is due, in virtual time.
+    """
+
+    __slots__ = ("args", "at", "callback", "context", "loop")
+
+    def __init__(
+        self,
+        loop: SimulatedLoop,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        context: Context,
+        at: float,
+    ) -> None:
+        self.loop = loop
+        self.callback: Callable[..., object] | None = callback
+        self.args = args
+        self.context = context
+        self.at = at
+
+    def cancel(self) -> None:
+        """Never run it. It stays where it is until it would be due."""
+        self.callback = None
+        self.args = ()
+
+    def cancelled(self) -> bool:
+        """Whether it was cancelled."""
+        return self.callback is None
+
+    def when(self) -> float:
+        """When it is due, on its loop's clock."""
+        return self.loop.at_own(self.at)
+
+
+class Happening:
+    """Something that happens to the world at a moment, whatever any loop does: a message arrives.
+
+    `callback` is None once it is cancelled.
+    """
+
+    __slots__ = ("args", "callback")
+
+    def __init__(self, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
+        self.callback: Callable[..., object] | None = callback
+        self.args = args
+
+    def cancel(self) -> None:
+        """Let it not happen."""
+        self.callback = None
+        self.args = ()
+
+
+class Kernel(simpy.Environment):
+    """SimPy's environment, which also runs the callbacks of event loops.
+
+    At each moment, first everything happens that is due, in the order in which it was planned;
+    then the loops run what is ready, in rounds as asyncio's own loop does: what a round makes
+    ready waits for the next. SimPy's processes and events may be used beside.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ready: deque[Handle] = deque()
+        self.processed = 0
+        self.lanes: dict[float, Lane] = {}
+
+    def plan(self, delay: float, callback: Callable[..., object], *args: Any) -> Happening:
+        """Let something happen after `delay` seconds."""
+        happening = Happening(callback, args)
+        self.enqueue(self._now + delay, happening)
+        return happening
+
+    def enqueue(self, at: float, what: Handle | Happening) -> None:
+        """Let it happen, or make it ready, at that moment."""
+        heappush(self._queue, (at, NORMAL, next(self._eid), what))  # type: ignore[misc]
+
+    def lane(self, delay: float) -> Lane:
+        """Where timers of this one delay queue up; for guards, of which hardly any ever fires."""
+        lane = self.lanes.get(delay)
+        if lane is None:
+            lane = self.lanes[delay] = Lane(self, delay)
+        return lane
+
+    def step(self) -> None:
+        """Move on to the next moment, let happen what is due then, and run one round of it.
+
+        Raises simpy.core.EmptySchedule where nothing is planned.
+        """
+        turns = iter((False, True))
+        self._run(lambda: next(turns))
+
+    def run_until(self, done: Callable[[], bool]) -> None:
+        """Go on until `done`; raises SimulationError where nothing is left to happen."""
+        try:
+            self._run(done)
+        except simpy.core.EmptySchedule:
+            raise SimulationError(
+                "deadlock: everybody waits, and nothing is left to happen"
+            ) from None
+
+    def _run(self, done: Callable[[], bool]) -> None:  # noqa: C901
+        # One long function, as each call in it would be made for every single event.
+        queue, ready = self._queue, self.ready
+        popleft, add = ready.popleft, ready.append
+        happened = 0
+        current: object = None
+        try:
+            while not done():
+                if not ready:
+                    try:
+                        self._now = queue[0][0]
+                    except IndexError:
+                        raise simpy.core.EmptySchedule from None
+                now = self._now
+                while queue and queue[0][0] <= now:
+                    event: Any = heappop(queue)[3]
+                    if event.__class__ is Handle:
+                        add(event)
+                    elif event.__class__ is Happening:
+                        happened += 1
+                        if event.callback is not None:
+                            event.callback(*event.args)
+                    else:
+                        happened += 1
+                        _process(event)
+                for _ in range(len(ready)):
+                    handle = popleft()
+                    callback = handle.callback
+                    if callback is None:
+                        continue
+                    loop = handle.loop
+                    if loop.held is not None:
+                        loop.hold(handle)
+                        continue
+                    if loop is not current:
+                        _set_running_loop(loop)
+                        current = loop
+                    happened += 1
+                    try:
+                        handle.context.run(callback, *handle.args)
+                    except (SystemExit, KeyboardInterrupt):
+                        raise
+                    except BaseException as error:
+                        loop.failed(error)
+        finally:
+            _set_running_loop(None)
+            self.processed += happened
+
+
+def _process(event: Any) -> None:
+    """An event of SimPy's own, as its Environment.step does it."""
+    callbacks, event.callbacks = event.callbacks, None
+    for callback in callbacks:
+        callback(event)
+    if not event._ok and not hasattr(event, "_defused"):
+        raise event._value
+
+
+class Lane:
+    """Timers of one delay: first in, first out, with a single place in the schedule.
+
+    Guards against answers that fail to come are set at every request and nearly all cancelled;
+    each would otherwise stay in the schedule until long after.
+    """
+
+    __slots__ = ("_armed", "_delay", "_kernel", "_queue")
+
+    def __init__(self, kernel: Kernel, delay: float) -> None:
+        self._kernel = kernel
+        self._delay = delay
+        self._queue: deque[Handle] = deque()
+        self._armed = False
+
+    def add(self, handle: Handle) -> None:
+        """Add a timer; its `at` is `delay` from now."""
+        self._queue.append(handle)
+        if not self._armed:
+            self._armed = True
+            self._kernel.plan(self._delay, self._fire)
+
+    def _fire(self) -> None:
+        queue, now = self._queue, self._kernel.now
+        while queue and (queue[0].callback is None or queue[0].at <= now):
+            handle = queue.popleft()
+            if handle.callback is not None:
+                self._kernel.ready.append(handle)
+        self._armed = bool(queue)
+        if queue:
+            self._kernel.plan(queue[0].at - now, self._fire)
