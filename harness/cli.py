@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.approaches import APPROACHES
-from harness.comparison import Request, misfit
+from harness.comparison.request import Histories, Request, Runtime, misfit
 from harness.coordinators.install import install as install_coordinators
 from harness.coordinators.sources import locate
 from harness.faults import FAULTS
@@ -27,6 +27,7 @@ from harness.gate import MEASURES
 from harness.history.reading import History, HistoryError, read_history
 from harness.report.model import Comparison
 from harness.report.terminal import print_table
+from harness.runtimes.calibration import Calibration, CalibrationError, read_calibration
 from harness.runtimes.cluster import TrialError
 from harness.runtimes.launcher import LauncherError, clean_stale
 from harness.scenario.duration import format_duration, parse_duration
@@ -39,6 +40,7 @@ from harness.session import Exit, Session, StopSignals, new_directory, point_lat
 from harness.verdict.judge import judge
 from harness.verdict.model import Verdict
 from harness.verdict.result import result_as_json, summarize
+from harness.verdict.tally import tally
 
 CATALOG = Catalog(approaches=APPROACHES, faults=FAULTS, measures=MEASURES)
 SCENARIOS = Path("scenarios")
@@ -52,12 +54,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-
-class Runtime(StrEnum):
-    """Where trials happen."""
-
-    PROCESS = "process"
 
 
 class Kind(StrEnum):
@@ -88,6 +84,16 @@ def run(
         int | None,
         typer.Option(min=1, help="Trials at once; by default as many as disturb nothing."),
     ] = None,
+    histories: Annotated[
+        str | None,
+        typer.Option(
+            help="Those to keep: all, failing (the first 20 an approach, and its first trial) or "
+            "none. By default all live ones, and failing ones of a simulation."
+        ),
+    ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(help="What a simulation imitates; by default a usual machine.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Where the report goes; default reports/<scenario>-<time>.")
     ] = None,
@@ -103,14 +109,18 @@ def run(
             duration=None if duration is None else _duration(duration),
             approaches=approach,
         )
+        kept = _histories(histories, runtime)
+        imitated = _calibration(calibration, runtime)
         directory = _report_directory(out, chosen.name)
     request = Request(
         scenario=chosen,
-        runtime=runtime,
+        runtime=runtime.value,
         seed=seed,
         repeat=repeat,
         directory=directory,
         at_once=side_by_side,
+        histories=kept,
+        calibration=imitated,
     )
     command = ["harness", *sys.argv[1:]]
     with StopSignals(progress) as stop:
@@ -126,6 +136,25 @@ def run(
             _fail(f"the report could not be written: {error}", Exit.ENVIRONMENT)
     late = stop.seen and session.code is not Exit.ENVIRONMENT
     raise typer.Exit(Exit.INTERRUPTED if late else session.code)
+
+
+def _histories(which: str | None, runtime: Runtime) -> Histories:
+    if which is None:
+        return Histories.FAILING if runtime is Runtime.SIM else Histories.ALL
+    if which not in list(Histories):
+        _fail(f"--histories {which}: {hint(which, list(Histories))}", Exit.BAD_INPUT)
+    return Histories(which)
+
+
+def _calibration(path: Path | None, runtime: Runtime) -> Calibration | None:
+    if path is None:
+        return None
+    if runtime is not Runtime.SIM:
+        _fail(f"--calibration is for --runtime {Runtime.SIM} alone", Exit.BAD_INPUT)
+    try:
+        return read_calibration(path)
+    except CalibrationError as error:
+        _fail(f"--calibration {error}", Exit.BAD_INPUT)
 
 
 def _report_directory(out: Path | None, scenario: str) -> Path:
@@ -189,7 +218,7 @@ def _checked(history: History, verdict: Verdict) -> dict[str, Any]:
         "history": str(history.path),
         "torn": history.torn,
         "partial": verdict.partial,
-        **result_as_json(summarize(history.trial.approach, [verdict])),
+        **result_as_json(summarize(history.trial.approach, [tally(verdict)])),
     }
 
 
@@ -203,7 +232,8 @@ def _print_checked(histories: list[History], verdicts: list[Verdict]) -> None:
             description=str(history.path),
             runtime=trial.runtime,
             seed=trial.seed,
-            results=(summarize(trial.approach, [verdict]),),
+            results=(summarize(trial.approach, [tally(verdict)]),),
+            tallies={trial.approach: [tally(verdict)]},
             verdicts={trial.approach: [verdict]},
             about={},
             notes=tuple(notes),
@@ -313,6 +343,12 @@ def doctor(
         Text("runtime process"),
         Text("ok", "green") if linux else Text("missing", "yellow"),
         Text("" if linux else "needs Linux"),
+    )
+    forks = hasattr(os, "fork")
+    table.add_row(
+        Text("runtime sim"),
+        Text("ok", "green") if forks else Text("missing", "yellow"),
+        Text("" if forks else "needs a system that can fork"),
     )
     Console().print(table)
     able = linux and any(one.source for one in found)

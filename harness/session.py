@@ -20,11 +20,15 @@ import psutil
 from rich.console import Console
 
 from harness import __version__
-from harness.comparison import ComparisonRun, Measured, Noise, Request
+from harness.comparison.live import ComparisonRun
+from harness.comparison.measured import Measured, Noise
+from harness.comparison.request import Request, Runtime
+from harness.comparison.simulated import SimulatedComparison
 from harness.coordinators.sources import locate
 from harness.gate import Unmet, check_expectations
 from harness.report.model import Comparison
 from harness.report.progress import LiveProgress
+from harness.runtimes.calibration import default_calibration
 from harness.runtimes.launcher import Launcher
 
 # A timer this late shows a machine too busy for jobs and leases of a fraction of a second.
@@ -98,12 +102,20 @@ def run_session(
     TrialError where processes cannot be started here.
     """
     with LiveProgress(console) as progress:
-        run = ComparisonRun(request, locate(environ), progress)
-        interrupted = asyncio.run(_run(run, progress, stop))
-    measured = run.measured(interrupted)
+        if request.runtime == Runtime.SIM:
+            measured = _simulate(request, progress, stop)
+        else:
+            run = ComparisonRun(request, locate(environ), progress)
+            measured = run.measured(asyncio.run(_run(run, progress, stop)))
     by_name = {result.approach: result for result in measured.results}
     unmet = check_expectations(request.scenario, by_name)
     return Session(_comparison(request, measured, unmet, command), _exit_code(measured, unmet))
+
+
+def _simulate(request: Request, progress: LiveProgress, stop: StopSignals) -> Measured:
+    calibration = request.calibration or default_calibration()
+    simulation = SimulatedComparison(request, calibration, progress)
+    return simulation.measured(simulation.run(lambda: stop.seen))
 
 
 async def _run(run: ComparisonRun, progress: LiveProgress, stop: StopSignals) -> bool:
@@ -136,6 +148,7 @@ def _comparison(
     ]
     if measured.interrupted:
         notes.append("Interrupted: what had run by then was judged.")
+    notes += measured.notes
     if measured.noise is not None and measured.noise.max > _NOISY:
         notes.append(
             f"The machine was busy: timers were up to {_milliseconds(measured.noise.max)} late. "
@@ -147,6 +160,7 @@ def _comparison(
         runtime=request.runtime,
         seed=request.seed,
         results=measured.results,
+        tallies=measured.tallies,
         verdicts=measured.verdicts,
         about=_about(measured, command),
         notes=tuple(notes),
@@ -158,7 +172,7 @@ def _about(measured: Measured, command: Sequence[str]) -> dict[str, str]:
     about = {
         "command": " ".join(command),
         "when": time.strftime("%Y-%m-%d %H:%M:%S %z"),
-        **measured.coordinators,
+        **measured.about,
         "machine": f"{platform.system()} {platform.release()}, {platform.machine()},"
         f" {os.cpu_count()} cores, {memory:.0f} GiB",
         "versions": f"harness {__version__}, Python {platform.python_version()}",

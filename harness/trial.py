@@ -20,14 +20,24 @@ from harness.faults.plan import PlannedFault, plan_faults
 from harness.history.event import Event
 from harness.history.journal import Journal, Recorder
 from harness.history.trial import FaultLine, TrialLine
+from harness.runtimes.calibration import Calibration
 from harness.runtimes.cluster import TrialCluster, TrialError
+from harness.runtimes.simulated import SimulatedCluster
 from harness.runtimes.spec import ClusterSpec
 from harness.scenario import model
+from harness.simulation.kernel import Kernel, SimulationError
+from harness.simulation.loop import SimulatedLoop
+from harness.simulation.memory import rare_collection
+from harness.simulation.seal import sealed
 from harness.worker.schedule import job_line
 from harness.worker.sink import Policy
 
 # How much longer than its longest job a trial waits for its workers to finish.
 _DRAIN = 10.0
+
+# How often a simulated trial is looked at, in virtual seconds; and at most, from start to end.
+_LOOK_EVERY = 0.1
+_LOOKS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,25 +70,78 @@ async def run_trial(
     faults = trial.faults()
     with Journal(path, trial_line(trial, faults)) as journal:
         cluster = open_cluster(cluster_spec(trial), _Watched(journal, watch))
-        reason, error = "error", None
-        try:
-            await cluster.set_up()
-            cluster.begin()
-            await _live_through(cluster, trial, faults)
-            await cluster.drain(_longest(trial.scenario.jobs) + _DRAIN)
-            _raise_if_broken(cluster)
-            reason = "completed"
-        except (TrialError, ServerError, CoordinatorError) as trouble:
-            error = str(trouble)
-        except asyncio.CancelledError:
-            reason = "interrupted"
-            raise
-        except Exception as trouble:
-            error = f"{type(trouble).__name__}: {trouble}"
-            path.with_suffix(".log").write_text(traceback.format_exc())
-        finally:
-            cluster.record(Event(at=cluster.now(), kind="trial.ended", reason=reason, error=error))
-            await cluster.close()
+        log = path.with_suffix(".log").write_text
+        return await conduct(trial, faults, cluster, log)
+
+
+def simulate(
+    trial: Trial,
+    calibration: Calibration,
+    recorder: Recorder,
+    log: Callable[[str], object],
+    goes_on: Callable[[float], bool] = lambda _: True,
+) -> str | None:
+    """Run it in virtual time; what went wrong, in one line, and its traceback to `log`.
+
+    `goes_on` is told the virtual time now and then, in seconds; the trial is cut short once it says
+    no. Asking leaves no trace in the history.
+    """
+    kernel = Kernel()
+    loop = SimulatedLoop(kernel, "runner")
+    faults = trial.faults()
+    every = max(_LOOK_EVERY, trial.scenario.duration / _LOOKS)
+
+    async def run() -> str | None:
+        cluster = SimulatedCluster(cluster_spec(trial), calibration, recorder)
+        return await conduct(trial, faults, cluster, log)
+
+    def look(main: asyncio.Task[str | None]) -> None:
+        if not goes_on(kernel.now):
+            loop.deliver(main.cancel)
+        elif kernel.now < trial.scenario.duration:
+            # No longer, or a world in which everybody waits would never be found out.
+            kernel.plan(every, look, main)
+
+    main = loop.create_task(run())
+    look(main)
+    try:
+        with sealed() as seal, rare_collection():
+            error: str | None = loop.run_until_complete(main)
+    except asyncio.CancelledError:
+        error = None
+    except SimulationError as trouble:
+        error = str(trouble)
+    finally:
+        loop.close()
+    return seal.breaches[0] if seal.breaches else error
+
+
+async def conduct(
+    trial: Trial,
+    faults: Sequence[PlannedFault],
+    cluster: TrialCluster,
+    log: Callable[[str], object],
+) -> str | None:
+    """Take a cluster through a trial; what went wrong, in one line, and its traceback to `log`."""
+    reason, error = "error", None
+    try:
+        await cluster.set_up()
+        cluster.begin()
+        await _live_through(cluster, trial, faults)
+        await cluster.drain(_longest(trial.scenario.jobs) + _DRAIN)
+        _raise_if_broken(cluster)
+        reason = "completed"
+    except (TrialError, ServerError, CoordinatorError) as trouble:
+        error = str(trouble)
+    except asyncio.CancelledError:
+        reason = "interrupted"
+        raise
+    except Exception as trouble:
+        error = f"{type(trouble).__name__}: {trouble}"
+        log(traceback.format_exc())
+    finally:
+        cluster.record(Event(at=cluster.now(), kind="trial.ended", reason=reason, error=error))
+        await cluster.close()
     return error
 
 

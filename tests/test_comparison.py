@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from harness import comparison
-from harness.comparison import ComparisonRun, Request, misfit
+from harness.comparison import live
+from harness.comparison.live import ComparisonRun
+from harness.comparison.request import Histories, Request, misfit
 from harness.coordinators.found import Found
 from harness.faults.crash import Crash
 from harness.faults.expire import Expire
@@ -145,8 +146,8 @@ class Ground:
         self.lasts: Callable[[Trial], float] = lambda _: 0.0
         self.returns: str | None = None
         self.writes = True
-        monkeypatch.setattr(comparison, "open_ground", self.open)
-        monkeypatch.setattr(comparison, "run_trial", self.run_trial)
+        monkeypatch.setattr(live, "open_ground", self.open)
+        monkeypatch.setattr(live, "run_trial", self.run_trial)
 
     @asynccontextmanager
     async def open(
@@ -237,7 +238,7 @@ async def test_a_server_that_does_not_start_skips_its_approaches_alone(
     why = "redis did not start: port in use; see redis.log"
     assert [result.skipped for result in measured.results] == [why, why, None]
     assert ground.trials == [("postgres-queue", 7)]
-    assert measured.coordinators == {"postgres": "postgres 1.0 (a test)"}
+    assert measured.about == {"postgres": "postgres 1.0 (a test)"}
     assert measured.lacking == ("redis-lock", "redis-setnx")
 
 

@@ -40,7 +40,12 @@ def circumstances(comparison: Comparison) -> list[tuple[str, str]]:
         lines += [("parameters", "as follows, times in seconds"), *approaches]
     lines += comparison.about.items()
     ways = {", ".join(way): approaches for way, approaches in mechanisms(comparison).items()}
-    return lines + _grouped("faults made by", ways)
+    sums = [f"{one.approach} {one.checksum}" for one in comparison.results if one.checksum]
+    return [
+        *lines,
+        *_grouped("faults made by", ways),
+        *([("checksums of the histories", ", ".join(sums))] if sums else []),
+    ]
 
 
 def _grouped(what: str, ways: Mapping[str, list[str]]) -> list[tuple[str, str]]:

@@ -137,7 +137,7 @@ def tables(comparison: Comparison) -> list[tuple[Column, ...]]:
 
 def _errors(comparison: Comparison) -> Column:
     def count(result: Result) -> int:
-        return sum(verdict.errors for verdict in comparison.valid_verdicts(result.approach))
+        return sum(one.errors for one in comparison.valid_tallies(result.approach))
 
     return Column(
         "errors",

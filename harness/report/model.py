@@ -6,15 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.verdict.model import Result, Verdict
+from harness.verdict.tally import Tally
+
+# So many reasons for invalid trials are shown of an approach; results.json has them all.
+_REASONS = 5
 
 
 @dataclass(frozen=True)
 class Comparison:
     """The approaches of one scenario, judged.
 
-    `results` are in the scenario's order, skipped approaches included. `verdicts` holds the single
-    trials by approach; the charts are drawn from them. `about` says how it was run, `notes` what
-    the reader must be warned of; both are shown as they are, in the order given.
+    `results` are in the scenario's order, skipped approaches included. `tallies` holds all their
+    trials by approach; `verdicts` those of them that are worth a closer look, at least the first
+    one: timelines are drawn from them. `about` says how it was run, `notes` what the reader must be
+    warned of; both are shown as they are, in the order given.
     """
 
     scenario: str
@@ -22,6 +27,7 @@ class Comparison:
     runtime: str
     seed: int
     results: tuple[Result, ...]
+    tallies: Mapping[str, Sequence[Tally]]
     verdicts: Mapping[str, Sequence[Verdict]]
     about: Mapping[str, str]
     notes: tuple[str, ...] = ()
@@ -33,10 +39,14 @@ class Comparison:
 
     def plans_faults(self, approach: str) -> bool:
         """Whether some fault was to hit the approach in a trial that counts."""
-        return any(verdict.trial.faults for verdict in self.valid_verdicts(approach))
+        return any(one.plans_faults for one in self.valid_tallies(approach))
+
+    def valid_tallies(self, approach: str) -> tuple[Tally, ...]:
+        """The trials of an approach that count."""
+        return tuple(one for one in self.tallies.get(approach, ()) if one.valid)
 
     def valid_verdicts(self, approach: str) -> tuple[Verdict, ...]:
-        """The trials of an approach that count."""
+        """Those trials of an approach that count and may be looked at more closely."""
         return tuple(verdict for verdict in self.verdicts.get(approach, ()) if verdict.valid)
 
 
@@ -45,7 +55,7 @@ def unmeasured(result: Result) -> str | None:
     if result.skipped is not None:
         return f"skipped: {result.skipped}"
     if result.trials <= result.invalid_trials:
-        reasons = "; ".join(dict.fromkeys(result.invalid))
+        reasons = _some(result.invalid)
         return f"no valid trial: {reasons}" if reasons else "no valid trial"
     return None
 
@@ -55,15 +65,22 @@ def warnings(comparison: Comparison) -> list[str]:
     lines = list(comparison.notes)
     for result in comparison.measured:
         if result.invalid_trials:
-            reasons = "; ".join(dict.fromkeys(result.invalid))
             count = f"{result.invalid_trials} of {result.trials} trials invalid"
-            lines.append(f"{result.approach}: {count}, left out: {reasons}")
+            lines.append(f"{result.approach}: {count}, left out: {_some(result.invalid)}")
     if len(mechanisms(comparison)) > 1:
         lines.append("The faults were not made in the same way for all: compare with care.")
-    cut = sum(verdict.partial for trials in comparison.verdicts.values() for verdict in trials)
+    cut = sum(one.partial for tallies in comparison.tallies.values() for one in tallies)
     if cut:
         lines.append(f"{cut} trial{'s were' if cut > 1 else ' was'} cut short, judged up to there.")
     return lines
+
+
+def _some(reasons: Sequence[str]) -> str:
+    """The first reasons; of many trials, they would fill pages."""
+    different = list(dict.fromkeys(reasons))
+    more = len(different) - _REASONS
+    shown = different if more <= 0 else [*different[:_REASONS], f"and {more} more"]
+    return "; ".join(shown)
 
 
 def mechanisms(comparison: Comparison) -> dict[tuple[str, ...], list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -18,6 +19,7 @@ from harness.report.columns import tables
 from harness.report.model import Comparison, unmeasured, warnings
 from harness.report.palette import approach_colours, job_colours
 from harness.verdict.model import Verdict
+from harness.verdict.tally import Tally
 
 _HERE = Path(__file__).parent
 
@@ -35,9 +37,12 @@ class Timeline:
 def page(comparison: Comparison, directory: Path) -> str:
     """The text of index.html. Histories below `directory` are linked to."""
     colours = approach_colours(comparison.results)
-    valid = {r.approach: comparison.valid_verdicts(r.approach) for r in comparison.measured}
+    valid = {r.approach: comparison.valid_tallies(r.approach) for r in comparison.measured}
     jobs = job_colours(
-        job.name for trials in valid.values() for verdict in trials for job in verdict.trial.jobs
+        job.name
+        for result in comparison.measured
+        for verdict in comparison.valid_verdicts(result.approach)
+        for job in verdict.trial.jobs
     )
     environment = Environment(
         loader=FileSystemLoader(_HERE),
@@ -68,13 +73,13 @@ def page(comparison: Comparison, directory: Path) -> str:
 def _timelines(comparison: Comparison, jobs: dict[str, str], directory: Path) -> list[Timeline]:
     timelines = []
     for place, result in enumerate(comparison.measured):
-        trials = comparison.valid_verdicts(result.approach)
-        verdict = choose_trial(trials)
+        trials = comparison.valid_tallies(result.approach)
+        verdict = choose_trial(comparison.valid_verdicts(result.approach))
         if verdict is None:
             continue
         scene = scene_of(verdict)
         stretch = f"{scene.start:.0f} to {scene.end:.0f} s of {verdict.end:.0f} s"
-        caption = f"seed {verdict.trial.seed}{_choice(verdict, len(trials))}, {stretch}"
+        caption = f"seed {verdict.trial.seed}{_choice(verdict, trials)}, {stretch}"
         if scene.hidden:
             caption += f"; {scene.hidden} of {scene.hidden + len(scene.workers)} workers left out"
         chart = draw_timeline(scene, f"timeline-{place}", jobs)
@@ -82,13 +87,14 @@ def _timelines(comparison: Comparison, jobs: dict[str, str], directory: Path) ->
     return timelines
 
 
-def _choice(verdict: Verdict, trials: int) -> str:
+def _choice(verdict: Verdict, trials: Sequence[Tally]) -> str:
     """Why it is this trial that is shown, where there was a choice."""
-    if trials == 1:
+    if len(trials) <= 1:
         return ""
     if went_wrong(verdict):
-        return f" (of {trials} trials the first in which something went wrong)"
-    return f" (the first of {trials} trials; nothing went wrong in any)"
+        return f" (of {len(trials)} trials the first in which something went wrong)"
+    calm = "; nothing went wrong in any" if all(one.flawless for one in trials) else ""
+    return f" (the first of {len(trials)} trials{calm})"
 
 
 def _link(verdict: Verdict, directory: Path) -> str | None:

@@ -15,6 +15,8 @@ from harness.report.phrases import clean
 
 # A log that nobody watches gets a line so often, in seconds.
 _LOG_EVERY = 10.0
+# A simulation says sooner how long it will take: nobody knows it before.
+_LOG_FIRST = 2.0
 
 
 class _TimeLeft(ProgressColumn):
@@ -22,7 +24,11 @@ class _TimeLeft(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         left = max(0.0, (task.total or 0.0) - task.completed)
-        return Text(f"{left:.0f} s left" if task.total else "", style="cyan")
+        return Text(_left(left) if task.total else "", style="cyan")
+
+
+def _left(seconds: float) -> str:
+    return f"{seconds:.0f} s left" if seconds < 120 else f"{seconds / 60:.0f} min left"
 
 
 class LiveProgress:
@@ -49,6 +55,9 @@ class LiveProgress:
         self._trials = self._over = 0
         self._started = self._drawn = 0.0
         self._seconds = 0.0
+        # Of a simulation: how many trials' worth is done; its speed shows how long the rest takes.
+        self._done: float | None = None
+        self._log_after = _LOG_EVERY
 
     def __enter__(self) -> LiveProgress:
         if self._live:
@@ -76,6 +85,18 @@ class LiveProgress:
         self._say(f"running {trials} trials{side_by_side}: about {self._seconds:.0f} s")
         self._progress.update(self._task, total=self._seconds)
 
+    def simulating(self, trials: int, processes: int) -> None:
+        """Simulated trials begin."""
+        self._trials, self._started, self._done = trials, time.monotonic(), 0.0
+        self._log_after = _LOG_FIRST
+        cores = f"{processes} core{'' if processes == 1 else 's'}"
+        self._say(f"simulating {trials} trial{'' if trials == 1 else 's'} on {cores}")
+
+    def reached(self, over: int, under_way: float) -> None:
+        """So many trials are over; of the others, so many trials' worth is done."""
+        self._over, self._done = over, over + under_way
+        self.tick()
+
     def saw(self, trial: str, event: Event) -> None:
         """An event of a trial."""
         if event.kind == "fault.injected":
@@ -94,9 +115,11 @@ class LiveProgress:
     def tick(self) -> None:
         """Draw, if it is time to."""
         now = time.monotonic()
-        if now - self._drawn < (0.2 if self._live else _LOG_EVERY):
+        if now - self._drawn < (0.2 if self._live else self._log_after):
             return
         self._drawn = now
+        if self._done:
+            self._seconds = (now - self._started) * self._trials / self._done
         elapsed = min(now - self._started, self._seconds)
         broken = [clean(text, 40) for text in self._faults.values()]
         more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
@@ -105,13 +128,14 @@ class LiveProgress:
             self._progress.update(
                 self._task,
                 completed=elapsed,
+                total=self._seconds or None,
                 description=f"{self._over}/{self._trials} trials",
                 faults=faults,
             )
             self._progress.refresh()
-        elif elapsed > _LOG_EVERY / 2:
-            left = self._seconds - elapsed
-            line = f"{self._over}/{self._trials} trials over, {left:.0f} s left"
+        elif elapsed >= _LOG_FIRST:
+            self._log_after = _LOG_EVERY
+            line = f"{self._over}/{self._trials} trials, {_left(self._seconds - elapsed)}"
             self._console.print("; ".join(filter(None, (line, faults))), highlight=False)
 
     def _say(self, line: str) -> None:

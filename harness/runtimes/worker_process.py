@@ -20,7 +20,7 @@ from typing import Any
 
 from harness.approaches import APPROACHES
 from harness.approaches.approach import Approach
-from harness.coordinators.errors import CoordinatorError
+from harness.approaches.instance import connected, work
 from harness.coordinators.postgres import client as postgres
 from harness.coordinators.redis import client as redis
 from harness.coordinators.zookeeper import client as zookeeper
@@ -36,8 +36,6 @@ _CLIENTS: dict[str, Callable[..., Awaitable[Any]]] = {
     "zookeeper": zookeeper.connect,
     "postgres": postgres.connect,
 }
-
-_RECONNECT = 0.1
 
 
 class LineRecorder:
@@ -67,32 +65,30 @@ async def serve(control: asyncio.StreamReader, output: int) -> None:
     calls = CallCount(settings.name, clock, recorder)
     approach = APPROACHES[settings.approach](**settings.parameters)
     sink = SqliteSink(Path(settings.sink), settings.policy)
-    port = await _connected(approach, settings, calls)
+    port = await _port(approach, settings, calls)
     recorder.record(Event(at=0.0, kind="worker.ready", worker=settings.name))
     clock.now = since(json.loads(await control.readline())["start"], loop)
     recorder.started = True
     worker = Worker(_instance(settings), port, clock, sink, recorder, calls)
     loop.add_signal_handler(signal.SIGTERM, worker.stop)
-    reporting = asyncio.create_task(worker.report_calls())
-    await approach.run(worker)
-    reporting.cancel()
-    worker.flush_calls()
+    await work(approach, worker)
     if port is not None:
         await port.close()
     sink.close()
 
 
-async def _connected(approach: Approach[Any], settings: Settings, calls: CallCount) -> Any:
-    """The client of its coordinator; tries for as long as that cannot be reached."""
+async def _port(approach: Approach[Any], settings: Settings, calls: CallCount) -> Any:
     if approach.coordinator is None:
         return None
-    connect = partial(_CLIENTS[approach.coordinator], **approach.connection())
-    while True:
-        try:
-            return await connect(settings.url, settings.namespace, settings.request_timeout, calls)
-        except CoordinatorError as error:
-            calls.failed("connect", str(error))
-            await asyncio.sleep(_RECONNECT)
+    connect = partial(
+        _CLIENTS[approach.coordinator],
+        settings.url,
+        settings.namespace,
+        settings.request_timeout,
+        calls,
+        **approach.connection(),
+    )
+    return await connected(connect, calls)
 
 
 def _instance(settings: Settings) -> Instance:

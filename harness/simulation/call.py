@@ -50,6 +50,10 @@ class Call(Generic[T]):
         """The answer; raises Expired, or what `fail` was told."""
         try:
             value: T = await self._future
+        except Exception:
+            if self._expired:
+                raise Expired from None
+            raise
         finally:
             self._guard.cancel()
         if self._expired:

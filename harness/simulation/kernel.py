@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from asyncio.events import _set_running_loop
 from collections import deque
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
 import simpy
+
+from harness.simulation.generators import Generators
 
 if TYPE_CHECKING:
     from harness.simulation.loop import SimulatedLoop
@@ -89,12 +92,30 @@ class Kernel(simpy.Environment):
         self.ready: deque[Handle] = deque()
         self.processed = 0
         self.lanes: dict[float, Lane] = {}
+        self.generators = Generators()
+        # Killed and not buried: while the world lasts, garbage collection must not find them,
+        # for it would run their `finally`.
+        self.graveyard: dict[SimulatedLoop, None] = {}
 
     def plan(self, delay: float, callback: Callable[..., object], *args: Any) -> Happening:
-        """Let something happen after `delay` seconds."""
+        """Let something happen after `delay` seconds; raises ValueError if that is negative."""
+        if delay < 0:
+            raise ValueError(f"nothing happens {-delay} s ago")
         happening = Happening(callback, args)
         self.enqueue(self._now + delay, happening)
         return happening
+
+    def plan_at(self, at: float, callback: Callable[..., object], *args: Any) -> Happening:
+        """Let something happen at that very moment, or now if it is past."""
+        # Not `plan(at - now)`: rounding would part what is planned for one moment.
+        happening = Happening(callback, args)
+        self.enqueue(max(at, self._now), happening)
+        return happening
+
+    def bury(self) -> None:
+        """Let go of every loop that was killed, once the world has ended; see the loop's `bury`."""
+        for loop in list(self.graveyard):
+            loop.bury()
 
     def enqueue(self, at: float, what: Handle | Happening) -> None:
         """Let it happen, or make it ready, at that moment."""
@@ -130,6 +151,8 @@ class Kernel(simpy.Environment):
         popleft, add = ready.popleft, ready.append
         happened = 0
         current: object = None
+        hooks = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(self.generators.started, self.generators.abandoned)
         try:
             while not done():
                 if not ready:
@@ -142,7 +165,12 @@ class Kernel(simpy.Environment):
                     event: Any = heappop(queue)[3]
                     if event.__class__ is Handle:
                         add(event)
-                    elif event.__class__ is Happening:
+                        continue
+                    if current is not None:
+                        # What happens to the world is no loop's doing.
+                        _set_running_loop(None)
+                        current = None
+                    if event.__class__ is Happening:
                         happened += 1
                         if event.callback is not None:
                             event.callback(*event.args)
@@ -163,12 +191,18 @@ class Kernel(simpy.Environment):
                         current = loop
                     happened += 1
                     try:
-                        handle.context.run(callback, *handle.args)
+                        args = handle.args
+                        # Unpacking costs more than asking.
+                        if len(args) == 1:
+                            handle.context.run(callback, args[0])
+                        else:
+                            handle.context.run(callback, *args)
                     except (SystemExit, KeyboardInterrupt):
                         raise
                     except BaseException as error:
                         loop.failed(error)
         finally:
+            sys.set_asyncgen_hooks(*hooks)
             _set_running_loop(None)
             self.processed += happened
 
@@ -202,7 +236,7 @@ class Lane:
         self._queue.append(handle)
         if not self._armed:
             self._armed = True
-            self._kernel.plan(self._delay, self._fire)
+            self._kernel.plan_at(handle.at, self._fire)
 
     def _fire(self) -> None:
         queue, now = self._queue, self._kernel.now
@@ -212,4 +246,7 @@ class Lane:
                 self._kernel.ready.append(handle)
         self._armed = bool(queue)
         if queue:
-            self._kernel.plan(queue[0].at - now, self._fire)
+            self._kernel.plan_at(queue[0].at, self._fire)
+        else:
+            # Else a world in which every delay is another one would grow for ever.
+            del self._kernel.lanes[self._delay]

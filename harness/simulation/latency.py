@@ -31,7 +31,9 @@ class Latency:
         low = quantiles[index]
         if place == index:
             return low
-        return low + (place - index) * (quantiles[index + 1] - low)
+        high = quantiles[index + 1]
+        # Rounding may take it past the upper one.
+        return min(high, low + (place - index) * (high - low))
 
     def share_below(self, seconds: float) -> float:
         """The share of durations that are shorter, as far as the table tells."""
@@ -44,7 +46,12 @@ def constant(seconds: float) -> Latency:
 
 
 def of_samples(samples: Sequence[float], steps: int = 100) -> Latency:
-    """The distribution of measured durations, with `steps` + 1 quantiles."""
+    """The distribution of measured durations, with `steps` + 1 quantiles.
+
+    Raises ValueError where nothing was measured.
+    """
+    if not samples:
+        raise ValueError("nothing was measured")
     ordered = sorted(samples)
     last = len(ordered) - 1
     return Latency(tuple(ordered[round(last * step / steps)] for step in range(steps + 1)))

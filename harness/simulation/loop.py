@@ -4,27 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from asyncio import events
-from collections.abc import Callable, Coroutine, Generator
+import warnings
+import weakref
+from asyncio import Future
+from asyncio.events import _get_running_loop, _set_running_loop
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextvars import copy_context
 from heapq import heappush
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
-from harness.simulation.kernel import NORMAL, Handle, Kernel, SimulationError
+from harness.simulation.kernel import NORMAL, Handle, Kernel
+from harness.simulation.refusal import RealWorld
 from harness.simulation.task import SimulatedTask
 
 T = TypeVar("T")
 
+# Without the call of `__init__`, which takes as long as all the rest of call_soon.
+_new = object.__new__
 
-class SimulatedLoop(asyncio.AbstractEventLoop):
+# How often a dead task's coroutine is closed: each `await` in a `finally` takes one more.
+CLOSINGS = 100
+# Below this, the finished tasks are not worth looking for.
+FEW = 64
+
+
+class SimulatedLoop(RealWorld):
     """Runs coroutines unmodified; time passes only where nothing is left to do.
 
     `drift` is by how much its clock is fast (0.01: a hundredth), also for its timers. `overshoot`
     draws by how many seconds a timer fires late; None for never. What a program cannot do in
     virtual time (sockets, threads, subprocesses, signals) raises SimulationError.
 
-    It may be paused, as by SIGSTOP, and killed, as by SIGKILL: then nothing of it ever runs again,
-    no `finally` either.
+    It may be paused, as by SIGSTOP, and killed, as by SIGKILL: then nothing of it runs again, no
+    `finally` either. What is left of it stays in the kernel's graveyard until `bury`.
+
+    Deadlines are exact: asyncio's own loop takes what is due within a nanosecond together, and
+    runs timers of one deadline in no order to rely on; here it is the order of their setting. A
+    deadline that is past when it is set counts as now.
     """
 
     def __init__(
@@ -43,11 +59,22 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self._inbox: list[Handle] = []
         self._errors: list[BaseException] = []
         self._corpses: list[asyncio.Task[Any]] = []
+        # The tasks in the order of their creation; asyncio's registry is one for all loops.
+        self._born: list[weakref.ref[asyncio.Task[Any]]] = []
+        self._enough = FEW
+        # Whether its clock is the kernel's.
+        self._plain = drift == 0.0
+        # Whether its timers also fire on time.
+        self._exact = self._plain and overshoot is None
         self._rate = 1.0 + drift
         self._origin = kernel.now
         self._own_origin = kernel.now
         self._overshoot = overshoot
         self._tasks = 0
+        # The kernel's, at hand for what is done most often.
+        self._add = kernel.ready.append
+        self._queue: list[Any] = kernel._queue
+        self._turn = kernel._eid.__next__
         self._running = False
         self._closed = False
 
@@ -78,37 +105,70 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def kill(self) -> None:
         """End it at once. Its tasks are kept as they are, so that no `finally` of theirs runs."""
-        self._corpses.extend(asyncio.all_tasks(self))
+        if self.dead:
+            return
+        self._corpses.extend(self._pending())
+        self._born.clear()
         self.dead = True
         self.held = []
         self._inbox.clear()
+        self.kernel.graveyard[self] = None
 
     def bury(self) -> None:
-        """Let go of what a kill left behind; nothing that it does on its way counts any more."""
-        for task in self._corpses:
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
-            coroutine = task.get_coro()
-            try:
-                if coroutine is not None:
-                    coroutine.close()
-            except BaseException:  # noqa: S110 - its world is gone
-                pass
-        self._corpses.clear()
+        """Let go of what a kill left behind, once its world has ended.
+
+        Python runs the `finally` of a coroutine that it drops, up to where it would wait. So this
+        is for when nothing that they do counts any more: their loop ignores it, but a record that
+        is still open would not.
+        """
+        outer = _get_running_loop()
+        _set_running_loop(self)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                # What a `finally` starts joins them.
+                for task in self._corpses:
+                    task._log_destroy_pending = False  # type: ignore[attr-defined]
+                    _close(task)
+                self._corpses.clear()
+        finally:
+            _set_running_loop(outer)
+        self.kernel.graveyard.pop(self, None)
+
+    def _pending(self) -> list[asyncio.Task[Any]]:
+        tasks = [task for reference in self._born if (task := reference()) is not None]
+        return [task for task in tasks if not task.done()]
 
     def skew(self, drift: float) -> None:
-        """Let the clock go fast (or slow) from now on; what it shows does not jump."""
+        """Let the clock go fast (or slow) from now on; what it shows does not jump.
+
+        Timers that are already set are not moved.
+        """
         self._own_origin = self.time()
         self._origin = self.kernel.now
         self._rate = 1.0 + drift
+        self._plain = self._exact = False
 
     def deliver(self, callback: Callable[..., object], *args: Any) -> None:
-        """Something arrives from outside: now, when the loop is resumed, or never if it is dead."""
+        """Something arrives from outside: now, when the loop is resumed, or never if it is dead.
+
+        An error of the callback is the loop's, not the sender's.
+        """
         if self.dead:
             return
-        if self.held is None:
-            callback(*args)
-        else:
+        if self.held is not None:
             self._inbox.append(Handle(self, callback, args, contextvars.Context(), -1.0))
+            return
+        outer = _get_running_loop()
+        _set_running_loop(self)
+        try:
+            callback(*args)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self.failed(error)
+        finally:
+            _set_running_loop(outer)
 
     def hold(self, handle: Handle) -> None:
         """Keep what a paused loop would have run. A dead one runs nothing."""
@@ -126,6 +186,8 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def at_own(self, moment: float) -> float:
         """What the loop's clock shows at a moment of virtual time."""
+        if self._plain:
+            return moment
         return self._own_origin + (moment - self._origin) * self._rate
 
     def failed(self, error: BaseException) -> None:
@@ -143,7 +205,9 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def time(self) -> float:
         """Seconds on the loop's own clock."""
-        return self._own_origin + (self.kernel.now - self._origin) * self._rate
+        if self._plain:
+            return self.kernel.now
+        return self.at_own(self.kernel.now)
 
     def call_soon(  # type: ignore[override]
         self,
@@ -152,9 +216,15 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         context: contextvars.Context | None = None,
     ) -> Handle:
         """Run the callback in the next round."""
-        handle = Handle(self, callback, args, context or copy_context(), -1.0)
+        handle = _new(Handle)
+        handle.loop = self
+        handle.callback = callback
+        handle.args = args
+        # Not `context or ...`: an empty context is false.
+        handle.context = copy_context() if context is None else context
+        handle.at = -1.0
         if not self.dead:
-            self.kernel.ready.append(handle)
+            self._add(handle)
         return handle
 
     def call_later(  # type: ignore[override]
@@ -165,15 +235,23 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         context: contextvars.Context | None = None,
     ) -> Handle:
         """Run the callback after `delay` seconds of the loop's clock."""
-        delay = delay / self._rate if delay > 0 else 0.0
-        if self._overshoot is not None:
-            delay += self._overshoot()
-        kernel = self.kernel
-        at = kernel._now + delay
-        handle = Handle(self, callback, args, context or copy_context(), at)
+        if self._exact:
+            at = self.kernel._now
+            if delay > 0:
+                at += delay
+        else:
+            at = self._moment(self.time() + delay)
+            if self._overshoot is not None:
+                at += self._overshoot()
+        handle = _new(Handle)
+        handle.loop = self
+        handle.callback = callback
+        handle.args = args
+        handle.context = copy_context() if context is None else context
+        handle.at = at
         if not self.dead:
             # What Kernel.enqueue does, without the call: nothing is done more often.
-            heappush(kernel._queue, (at, NORMAL, next(kernel._eid), handle))  # type: ignore[misc]
+            heappush(self._queue, (at, NORMAL, self._turn(), handle))
         return handle
 
     def call_at(  # type: ignore[override]
@@ -184,11 +262,24 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         context: contextvars.Context | None = None,
     ) -> Handle:
         """Run the callback when the loop's clock shows `when`."""
-        return self.call_later(when - self.time(), callback, *args, context=context)
+        # Not by way of call_later: rounding would part a timeout from a sleep that ends with it.
+        at = self._moment(when)
+        if self._overshoot is not None:
+            at += self._overshoot()
+        handle = Handle(self, callback, args, copy_context() if context is None else context, at)
+        if not self.dead:
+            self.kernel.enqueue(at, handle)
+        return handle
+
+    def _moment(self, when: float) -> float:
+        """When, in virtual time, the loop's clock shows `when`; now if that is past."""
+        if not self._plain:
+            when = self._origin + (when - self._own_origin) / self._rate
+        return max(when, self.kernel.now)
 
     def create_future(self) -> asyncio.Future[Any]:
         """A future of this loop."""
-        return asyncio.Future(loop=self)
+        return Future(loop=self)
 
     def create_task(
         self,
@@ -199,30 +290,40 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     ) -> asyncio.Task[T]:
         """A task of this loop, with a number of its own."""
         self._tasks += 1
-        return SimulatedTask(coro, loop=self, number=self._tasks, name=name, context=context)
+        task = SimulatedTask(coro, loop=self, number=self._tasks, name=name, context=context)
+        if self.dead:
+            self._corpses.append(task)
+            return task
+        if len(self._born) >= self._enough:
+            self._born = [weakref.ref(pending) for pending in self._pending()]
+            self._enough = max(FEW, 2 * len(self._born))
+        self._born.append(weakref.ref(task))
+        return task
 
     def run_until_complete(self, future: Any) -> Any:
         """Run the whole world until the future is done.
 
         Raises SimulationError where it never will be, and whatever nobody else caught.
         """
-        if self._running or events._get_running_loop() is not None:
+        if self._closed:
+            raise RuntimeError("the event loop is closed")
+        if self._running or _get_running_loop() is not None:
             raise RuntimeError("an event loop is running already")
-        events._set_running_loop(self)
-        try:
-            task = asyncio.ensure_future(future, loop=self)
-        finally:
-            events._set_running_loop(None)
+        task = asyncio.ensure_future(future, loop=self)
+        # As asyncio's own loop: what is ready when the task ends still runs.
+        ended: list[object] = []
+        task.add_done_callback(ended.append)
         self._running = True
         try:
-            self.kernel.run_until(task.done)
+            self.kernel.run_until(lambda: bool(ended))
         finally:
             self._running = False
+            task.remove_done_callback(ended.append)
         return task.result()
 
     def is_running(self) -> bool:
         """Whether it is running its world, or is run by another loop of it."""
-        return self._running or events._get_running_loop() is self
+        return self._running or _get_running_loop() is self
 
     def is_closed(self) -> bool:
         """Whether it was closed."""
@@ -234,10 +335,6 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self.bury()
         self._closed = True
 
-    def stop(self) -> None:
-        """Not for a single loop of a world to say."""
-        self._refuse("stop")
-
     def get_debug(self) -> bool:
         """Always off."""
         return False
@@ -245,20 +342,33 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     def set_debug(self, enabled: bool) -> None:
         """Ignored: debugging looks at the wall clock."""
 
+    def abandoned(self, generator: AsyncGenerator[Any, Any]) -> None:
+        """Nobody refers to an async generator of its any more: close it, as asyncio does."""
+        if not self.dead:
+            self.call_soon(self.create_task, generator.aclose())
+
     async def shutdown_asyncgens(self) -> None:
-        """Nothing to do: its generators are closed with it."""
+        """Close all async generators that are under way."""
+        generators = self.kernel.generators.taken_from(self)
+        closings = [generator.aclose() for generator in generators]
+        for result in await asyncio.gather(*closings, return_exceptions=True):
+            if isinstance(result, Exception):
+                self.failed(result)
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
         """Nothing to do: there is none."""
+
+    def get_exception_handler(self) -> None:
+        """None: see `errors`."""
+
+    def get_task_factory(self) -> None:
+        """None: its tasks are all of one kind."""
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Keep what nobody caught, see `errors`."""
         if self.dead:
             return
-        error = context.get("exception")
-        self._errors.append(
-            error if isinstance(error, BaseException) else RuntimeError(context.get("message"))
-        )
+        self._errors.append(context.get("exception") or RuntimeError(context.get("message")))
 
     def default_exception_handler(self, context: dict[str, Any]) -> None:
         """As call_exception_handler."""
@@ -273,30 +383,17 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         """As call_soon: there are no threads."""
         return self.call_soon(callback, *args, context=context)
 
-    def _refuse(self, what: str) -> NoReturn:
-        raise SimulationError(f"{self.name}: {what} is not to be had in virtual time")
+
+class _Buried(BaseException):
+    """What a dead task's coroutine ends with. GeneratorExit would not wait for a `finally`."""
 
 
-def _refusal(method: str, what: str) -> Callable[..., NoReturn]:
-    def refuse(self: SimulatedLoop, *_args: object, **_options: object) -> NoReturn:
-        self._refuse(f"{what} ({method})")
-
-    refuse.__name__ = method
-    refuse.__doc__ = f"Refused: {what} belongs to the real world."
-    return refuse
-
-
-_REFUSED = {
-    "a thread": "run_in_executor set_default_executor",
-    "a socket": "create_connection create_server create_datagram_endpoint create_unix_connection"
-    " create_unix_server connect_accepted_socket start_tls sendfile sock_accept sock_connect"
-    " sock_recv sock_recv_into sock_recvfrom sock_sendall sock_sendfile sock_sendto getaddrinfo"
-    " getnameinfo",
-    "a file descriptor": "add_reader remove_reader add_writer remove_writer",
-    "a process": "subprocess_exec subprocess_shell connect_read_pipe connect_write_pipe",
-    "a signal": "add_signal_handler remove_signal_handler",
-}
-
-for _what, _methods in _REFUSED.items():
-    for _method in _methods.split():
-        setattr(SimulatedLoop, _method, _refusal(_method, _what))
+def _close(task: asyncio.Task[Any]) -> None:
+    coroutine = task.get_coro()
+    for _ in range(CLOSINGS):
+        try:
+            if coroutine is not None:
+                # Comes back where it waits again, in a `finally`.
+                coroutine.throw(_Buried())
+        except BaseException:
+            return

@@ -6,6 +6,7 @@ loss keeps from arriving is sent again, and arrives when nothing is in its way a
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from enum import StrEnum
 from random import Random
@@ -59,7 +60,6 @@ class Connection:
         """The client closes it, or its kernel does when it dies; the server learns in order."""
         if not self.client_closed:
             self.client_closed = True
-            self.link.connections.pop(self, None)
             self._send(Way.REQUESTS, delay, self._closed_at_server, None, ())
 
     def reset(self, delay: float = 0.0) -> None:
@@ -78,6 +78,15 @@ class Connection:
         if not self.client_closed:
             self.loop.deliver(self._closed_at_client)
 
+    @property
+    def clear(self) -> bool:
+        """Whether a request would arrive as fast as ever, and nothing is under way before it."""
+        return (
+            self.link.clear
+            and not self.server_closed
+            and self._arrives[Way.REQUESTS] <= self.link.kernel.now
+        )
+
     def _send(
         self,
         way: Way,
@@ -90,7 +99,7 @@ class Connection:
         at = kernel.now + delay + self.link.additional(way)
         # Nothing overtakes on a connection.
         at = self._arrives[way] = max(at, self._arrives[way])
-        kernel.plan(at - kernel.now, self.link.arrived, way, arrive, deliver, args)
+        kernel.plan_at(at, self.link.arrived, way, arrive, deliver, args)
 
     def _at_server(self, deliver: Callable[..., object], args: tuple[Any, ...]) -> None:
         if not self.server_closed:
@@ -105,6 +114,7 @@ class Connection:
             deliver(*args)
 
     def _closed_at_server(self, _deliver: None, _args: tuple[Any, ...]) -> None:
+        self.link.connections.pop(self, None)
         if not self.server_closed:
             self.server_closed = True
             if self.on_close is not None:
@@ -123,14 +133,14 @@ class Link:
 
     def __init__(self, kernel: Kernel, random: Random) -> None:
         self.kernel = kernel
-        # The connections that the worker's side has open, in the order of their opening.
+        # Those of which one side at least does not know that they are closed, in order of opening.
         self.connections: dict[Connection, None] = {}
         self.refusing = False
         self._random = random
         self._cut = {Way.REQUESTS: False, Way.REPLIES: False}
         self._delay = {Way.REQUESTS: 0.0, Way.REPLIES: 0.0}
         self._loss = {Way.REQUESTS: 0.0, Way.REPLIES: 0.0}
-        self._waiting: dict[Way, list[tuple[Any, ...]]] = {Way.REQUESTS: [], Way.REPLIES: []}
+        self._waiting: dict[Way, deque[tuple[Any, ...]]] = {way: deque() for way in Way}
 
     def connect(self, loop: SimulatedLoop) -> Connection:
         """A new connection; raises ConnectionRefusedError while it refuses them.
@@ -152,6 +162,11 @@ class Link:
         """Whether everything passes, both ways."""
         return not any(self._cut.values())
 
+    @property
+    def clear(self) -> bool:
+        """Whether everything passes, as fast as ever."""
+        return self.open and not any(self._delay.values()) and not any(self._loss.values())
+
     def cut(self, *ways: Way) -> None:
         """Let nothing pass; both ways unless told. What is on its way waits."""
         for way in ways or Way:
@@ -164,10 +179,8 @@ class Link:
             self._cut[way] = False
             self._delay[way] = self._loss[way] = 0.0
         for way in Way:
-            waiting, self._waiting[way] = self._waiting[way], []
-            for arrive, deliver, args in waiting:
-                # Not in here: what arrives may do anything, as cut the link again.
-                self.kernel.plan(0.0, self.arrived, way, arrive, deliver, args)
+            # Not in here: what arrives may do anything.
+            self.kernel.plan(0.0, self._pass_on, way)
 
     def slow(self, seconds: float, *ways: Way) -> None:
         """Let everything take so much longer; both ways unless told."""
@@ -211,7 +224,14 @@ class Link:
         args: tuple[Any, ...],
     ) -> None:
         """Something got to where the link may be cut."""
-        if self._cut[way]:
+        if self._cut[way] or self._waiting[way]:
+            # It does not overtake what waits, where the link was healed at this moment.
             self._waiting[way].append((arrive, deliver, args))
         else:
+            arrive(deliver, args)
+
+    def _pass_on(self, way: Way) -> None:
+        waiting = self._waiting[way]
+        while waiting and not self._cut[way]:
+            arrive, deliver, args = waiting.popleft()
             arrive(deliver, args)

@@ -28,7 +28,7 @@ class SimulatedServer:
         self._executors = executors
         self._queue: deque[tuple[float, Callable[..., object], tuple[Any, ...]]] = deque()
         self._busy: dict[Happening, None] = {}
-        self._finished: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+        self._finished: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
 
     def clock(self) -> float:
         """What the server's clock shows, in seconds."""
@@ -47,15 +47,15 @@ class SimulatedServer:
         """Do the work once an executor was busy with it for `service` seconds."""
         if not self.up:
             return
-        if self._free and not self.paused:
+        if self._free and not self.paused and not self._queue:
             self._begin(service, work, args)
         else:
             self._queue.append((service, work, args))
 
-    def disconnect(self, connection: Connection) -> None:
-        """Close a connection from the server's side."""
+    def disconnect(self, connection: Connection, delay: float = 0.0) -> None:
+        """Close a connection from the server's side; the client learns it `delay` seconds later."""
         self.connections.pop(connection, None)
-        connection.reset()
+        connection.reset(delay)
 
     def crash(self) -> None:
         """Die: all that was under way is gone, and every connection is reset."""
@@ -87,9 +87,9 @@ class SimulatedServer:
         if not self.paused:
             return
         self.paused = False
-        finished, self._finished = self._finished, []
-        for work, args in finished:
-            self._end(work, args)
+        # What ends may crash the server, or pause it again.
+        while self._finished and not self.paused:
+            self._end(*self._finished.popleft())
         self._begin_more()
 
     def crashed(self) -> None:
@@ -118,6 +118,7 @@ class SimulatedServer:
         self, happening: Happening, work: Callable[..., object], args: tuple[Any, ...]
     ) -> None:
         del self._busy[happening]
+        happening.cancel()  # It refers to itself, and would wait for the garbage collector.
         if self.paused:
             self._finished.append((work, args))
         else:
@@ -129,5 +130,5 @@ class SimulatedServer:
         work(*args)
 
     def _begin_more(self) -> None:
-        while self._queue and self._free:
+        while self._queue and self._free and not self.paused:
             self._begin(*self._queue.popleft())

@@ -136,6 +136,21 @@ class Verdict:
         """Whether the trial counts."""
         return not self.invalid
 
+    @property
+    def flawless(self) -> bool:
+        """Whether nothing went wrong: it counts, and nothing in it is a violation.
+
+        No due time was missed or got two effects, no run was one too many, none met another of its
+        job, and the jobs went on after every fault. Leases held twice are no flaw in themselves.
+        """
+        return not (
+            self.invalid
+            or self.overlaps
+            or any(one.outcome.missed or one.outcome is Outcome.DUPLICATE for one in self.expected)
+            or any(run.extra in (Extra.OVERLAPPING, Extra.REPEATED) for run in self.runs)
+            or any(sample.censored for sample in self.failover)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Quantiles:
@@ -161,7 +176,10 @@ class Latency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One approach over all its valid trials: a line of the comparison."""
+    """One approach over all its valid trials: a line of the comparison.
+
+    `checksum` is that of all histories, in hexadecimal: the same where all of them are.
+    """
 
     approach: str
     trials: int
@@ -195,6 +213,7 @@ class Result:
     mechanisms: tuple[str, ...] = ()
     invalid: tuple[str, ...] = ()
     skipped: str | None = None
+    checksum: str | None = None
 
     @property
     def missed(self) -> int:

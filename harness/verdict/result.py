@@ -1,4 +1,4 @@
-"""Verdicts summed up: the result of one approach, and its JSON."""
+"""Trials summed up: the result of one approach, and its JSON."""
 
 from __future__ import annotations
 
@@ -6,38 +6,38 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
+from zlib import crc32
 
 from harness.history.event import DIGITS
-from harness.verdict.model import Extra, Latency, Outcome, Quantiles, Result, Sample, Verdict
+from harness.verdict.model import Extra, Latency, Outcome, Quantiles, Result, Sample
 from harness.verdict.statistics import latency, median_interval, quantiles, rate_interval, times
+from harness.verdict.tally import Tally
 
 
-def summarize(approach: str, verdicts: Sequence[Verdict]) -> Result:
-    """Sum up all trials of one approach; samples are pooled over the trials.
+def summarize(approach: str, tallies: Sequence[Tally]) -> Result:
+    """Sum up all trials of one approach, in the order given; samples are pooled over the trials.
 
     `trials` counts them all, `invalid_trials` those among them that do not count: no other figure
-    holds anything of theirs.
+    holds anything of theirs, but for `checksum`, which holds all.
     """
-    valid = [verdict for verdict in verdicts if verdict.valid]
+    valid = [one for one in tallies if one.valid]
     result = Result(
         approach=approach,
-        trials=len(verdicts),
-        invalid_trials=len(verdicts) - len(valid),
-        invalid=tuple(
-            f"seed {verdict.trial.seed}: {reason}"
-            for verdict in verdicts
-            for reason in verdict.invalid
-        ),
-        mechanisms=tuple(sorted({name for verdict in valid for name in verdict.mechanisms})),
+        trials=len(tallies),
+        invalid_trials=len(tallies) - len(valid),
+        invalid=tuple(f"seed {one.seed}: {reason}" for one in tallies for reason in one.invalid),
+        mechanisms=tuple(sorted({name for one in valid for name in one.mechanisms})),
+        checksum=_checksum(tallies),
     )
     return _with_times(_with_counts(result, valid), valid)
 
 
-def _with_counts(result: Result, valid: Sequence[Verdict]) -> Result:
-    outcomes = Counter(one.outcome for verdict in valid for one in verdict.expected)
-    extras = Counter(run.extra for verdict in valid for run in verdict.runs)
-    overlaps = [stretch for verdict in valid for stretch in verdict.overlaps]
-    double_holds = [stretch for verdict in valid for stretch in verdict.double_holds]
+def _with_counts(result: Result, valid: Sequence[Tally]) -> Result:
+    outcomes: Counter[Outcome] = Counter()
+    extras: Counter[Extra] = Counter()
+    for one in valid:
+        outcomes.update(one.outcomes)
+        extras.update(one.extras)
     expected = outcomes.total()
     return replace(
         result,
@@ -48,35 +48,43 @@ def _with_counts(result: Result, valid: Sequence[Verdict]) -> Result:
         never_started=outcomes[Outcome.NEVER_STARTED],
         lost=outcomes[Outcome.LOST],
         failed=outcomes[Outcome.FAILED],
-        late=sum(one.late for verdict in valid for one in verdict.expected),
-        suppressed=sum(verdict.suppressed for verdict in valid),
+        late=sum(one.late for one in valid),
+        suppressed=sum(one.suppressed for one in valid),
         overlapping=extras[Extra.OVERLAPPING],
         repeated=extras[Extra.REPEATED],
         retried=extras[Extra.RETRIED],
-        overlap_count=len(overlaps),
-        overlap_seconds=sum(stretch.seconds for stretch in overlaps),
-        max_concurrency=max(map(_concurrency, valid), default=0),
-        double_hold_count=len(double_holds),
-        double_hold_seconds=sum(stretch.seconds for stretch in double_holds),
-        calls_per_run=sum(verdict.calls for verdict in valid) / expected if expected else None,
+        overlap_count=sum(one.overlap_count for one in valid),
+        overlap_seconds=sum(one.overlap_seconds for one in valid),
+        max_concurrency=max((one.concurrency for one in valid), default=0),
+        double_hold_count=sum(one.double_hold_count for one in valid),
+        double_hold_seconds=sum(one.double_hold_seconds for one in valid),
+        calls_per_run=sum(one.calls for one in valid) / expected if expected else None,
     )
 
 
-def _with_times(result: Result, valid: Sequence[Verdict]) -> Result:
-    failover = _pooled(verdict.failover for verdict in valid)
+def _with_times(result: Result, valid: Sequence[Tally]) -> Result:
+    failover = _pooled(one.failover for one in valid)
     return replace(
         result,
         failover=latency(failover),
-        takeover=latency(_pooled(verdict.takeover for verdict in valid)),
-        outage=latency(_pooled(verdict.outage for verdict in valid)),
-        lateness=quantiles([value for verdict in valid for value in verdict.lateness]),
-        lease_wait=quantiles([value for verdict in valid for value in verdict.lease_wait]),
+        takeover=latency(_pooled(one.takeover for one in valid)),
+        outage=latency(_pooled(one.outage for one in valid)),
+        lateness=quantiles([value for one in valid for value in one.lateness]),
+        lease_wait=quantiles([value for one in valid for value in one.lease_wait]),
         intervals={
             "duplicate": rate_interval(result.duplicate, result.expected),
             "missed": rate_interval(result.missed, result.expected),
             "failover_p50": median_interval(times(failover)),
         },
     )
+
+
+def _checksum(tallies: Sequence[Tally]) -> str | None:
+    """The CRC-32 over the trials' own, four bytes each; None where one has none."""
+    sums = [one.checksum for one in tallies if one.checksum is not None]
+    if not sums or len(sums) < len(tallies):
+        return None
+    return f"{crc32(b''.join(one.to_bytes(4, 'big') for one in sums)):08x}"
 
 
 def skipped(approach: str, why: str) -> Result:
@@ -103,6 +111,7 @@ def result_as_json(result: Result) -> dict[str, Any]:
         },
         "mechanisms": list(result.mechanisms),
         "skipped": result.skipped,
+        "checksum": result.checksum,
     }
 
 
@@ -137,15 +146,8 @@ def _counts_as_json(result: Result) -> dict[str, Any]:
     }
 
 
-def _pooled(samples: Iterable[Sequence[Sample]]) -> list[Sample]:
+def _pooled(samples: Iterable[Iterable[Sample]]) -> list[Sample]:
     return [sample for trial in samples for sample in trial]
-
-
-def _concurrency(verdict: Verdict) -> int:
-    """The most runs of one job at once; 1 where there was no overlap."""
-    if verdict.overlaps:
-        return max(stretch.most for stretch in verdict.overlaps)
-    return 1 if verdict.runs else 0
 
 
 def _latency_as_json(measured: Latency) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from math import exp, log
 from random import Random
 from typing import Any
 
@@ -28,7 +28,7 @@ def run_time(job: Job, seed: int, due: float) -> float:
     """How long the run of this due time takes: the same for every worker and approach."""
     if isinstance(job.takes, LogNormal):
         draw = Random(f"{seed}/takes/{job.name}/{due}").gauss(0.0, job.takes.sigma)
-        return exp(log(job.takes.median) + draw)
+        return math.exp(math.log(job.takes.median) + draw)
     return job.takes
 
 
@@ -46,24 +46,36 @@ def job_from_json(row: Mapping[str, Any]) -> Job:
     return Job(row["name"], row["every"], row["first"], takes)
 
 
-def due_times(jobs: Sequence[Job]) -> Iterator[Due]:
-    """All due times of all jobs, in order of time, without end."""
-    upcoming = [(job.first, index, 0) for index, job in enumerate(jobs)]
+def due_times(jobs: Sequence[Job], after: float = -math.inf) -> Iterator[Due]:
+    """The due times of all jobs from `after` on, in order of time, without end."""
+    upcoming = []
+    for index, job in enumerate(jobs):
+        count = _first_count(job, after)
+        upcoming.append((_nth_due(job, count), index, count))
     heapq.heapify(upcoming)
     while upcoming:
-        at, index, count = heapq.heappop(upcoming)
-        job = jobs[index]
-        yield Due(job.name, at)
-        # Multiplied, not added up: the k-th due time carries no rounding from the ones before.
-        following = round(job.first + (count + 1) * job.every, 6)
-        heapq.heappush(upcoming, (following, index, count + 1))
+        at, index, count = upcoming[0]
+        yield Due(jobs[index].name, at)
+        heapq.heapreplace(upcoming, (_nth_due(jobs[index], count + 1), index, count + 1))
+
+
+def _first_count(job: Job, after: float) -> int:
+    count = max(0, math.floor((after - job.first) / job.every)) if after > job.first else 0
+    while _nth_due(job, count) < after:
+        count += 1
+    return count
+
+
+def _nth_due(job: Job, count: int) -> float:
+    # Multiplied, not added up: the k-th due time carries no rounding from the ones before.
+    return round(job.first + count * job.every, 6)
 
 
 def due_between(job: Job, after: float, until: float) -> list[Due]:
     """The job's due times in (after, until], in order."""
     count = max(0, int((after - job.first) / job.every) - 1)
     found = []
-    while (at := round(job.first + count * job.every, 6)) <= until:
+    while (at := _nth_due(job, count)) <= until:
         if at > after:
             found.append(Due(job.name, at))
         count += 1

@@ -84,6 +84,7 @@ class Worker(Generic[PortT]):
         self._recorder = recorder
         self._calls = calls
         self._running: Counter[str] = Counter()
+        self._sleepers: dict[asyncio.Future[None], None] = {}
         self._runs = 0
         self._leases = 0
 
@@ -93,13 +94,18 @@ class Worker(Generic[PortT]):
 
     async def sleep(self, seconds: float) -> None:
         """Sleep, but no longer than until the instance is asked to stop; then hardly at all."""
-        await asyncio.sleep(0)
-        if seconds > 0:
-            try:
-                async with asyncio.timeout(seconds):
-                    await self.stopping.wait()
-            except TimeoutError:
-                pass
+        if seconds <= 0 or self.stopping.is_set():
+            await asyncio.sleep(0)
+            return
+        loop = asyncio.get_running_loop()
+        awake = loop.create_future()
+        timer = loop.call_later(seconds, _wake, awake)
+        self._sleepers[awake] = None
+        try:
+            await awake
+        finally:
+            timer.cancel()
+            del self._sleepers[awake]
 
     async def due_runs(self, *, while_running: bool = False) -> AsyncIterator[Due]:
         """What this instance's own clock says is due, until it is asked to stop.
@@ -109,9 +115,7 @@ class Worker(Generic[PortT]):
         """
         # What was due before it came back is not for an instance that was started again.
         start = self.clock.own() if self.identity != self.name else -math.inf
-        for due in due_times(self._instance.jobs):
-            if due.at < start:
-                continue
+        for due in due_times(self._instance.jobs, start):
             while (wait := due.at - self.clock.own()) > _NOW and not self.stopping.is_set():
                 await self.sleep(wait)
             if self.stopping.is_set():
@@ -212,6 +216,8 @@ class Worker(Generic[PortT]):
         if not self.stopping.is_set():
             self._record("worker.stopping")
             self.stopping.set()
+            for sleeper in self._sleepers:
+                _wake(sleeper)
 
     async def report_calls(self, every: float = 1.0) -> None:
         """Record the counted calls now and then, for as long as it is let."""
@@ -242,6 +248,11 @@ class Worker(Generic[PortT]):
 
     def _record(self, kind: str, **fields: Any) -> None:
         self._recorder.record(Event(at=self.clock.now(), kind=kind, worker=self.name, **fields))
+
+
+def _wake(sleeper: asyncio.Future[None]) -> None:
+    if not sleeper.done():
+        sleeper.set_result(None)
 
 
 class CallCount:

@@ -7,11 +7,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from zlib import crc32
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.history.event import Event
-from harness.history.journal import Journal
+from harness.history.journal import Journal, encode, encode_event
 from harness.history.reading import read_history
 from harness.history.trial import JobLine, TrialLine
 
@@ -54,6 +57,33 @@ def test_times_are_written_with_microseconds(tmp_path: Path) -> None:
     with Journal(path, TRIAL) as journal:
         journal.record(Event(at=1 / 3, kind="run.started"))
     assert path.read_text().splitlines()[1] == '{"at":0.333333,"kind":"run.started"}'
+
+
+EVENTS = st.builds(
+    Event,
+    at=st.floats(-10, 1e6),
+    kind=st.text(min_size=1),
+    worker=st.none() | st.text(),
+    due=st.none() | st.floats(0, 1e6),
+    fence=st.none() | st.integers(),
+    targets=st.none() | st.lists(st.text()).map(tuple),
+    calls=st.none() | st.dictionaries(st.text(), st.integers()),
+    extra=st.dictionaries(st.sampled_from(["handle", "x"]), st.text() | st.booleans()),
+)
+
+
+@given(EVENTS)
+def test_the_quick_encoding_of_an_event_is_that_of_its_json(event: Event) -> None:
+    assert encode_event(event) == encode(event.as_json())
+
+
+def test_the_checksum_is_that_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    with Journal(path, TRIAL, buffered=True) as journal, Journal(None, TRIAL) as without_file:
+        for count in range(3):
+            journal.record(Event(at=count, kind="run.started"))
+            without_file.record(Event(at=count, kind="run.started"))
+    assert journal.checksum == without_file.checksum == crc32(path.read_bytes())
 
 
 def test_an_older_history_is_never_overwritten(tmp_path: Path) -> None:

@@ -2,56 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable
-from functools import cache
+from functools import partial
 
 import pytest
 import pytest_asyncio
 
-from harness.approaches import APPROACHES
 from harness.coordinators.found import Found
-from harness.coordinators.sources import locate
 from harness.runtimes.ground import Ground, open_ground
 from harness.runtimes.launcher import Launcher
-from tests.live.command import Ran, run_scenario
-from tests.live.oracle import SHORTENED
+from tests.command import Ran
+from tests.conftest import Need, RunOnce
 from tests.live.trials import Trials
 
-Need = Callable[[str], None]
-
 
 @pytest.fixture(scope="session")
-def coordinators() -> dict[str, Found]:
-    """What this machine has."""
-    return {one.name: one for one in locate(os.environ)}
-
-
-@pytest.fixture(scope="session")
-def need(coordinators: dict[str, Found]) -> Need:
-    """Skip the test where a coordinator is missing; an approach stands for the one it needs."""
-
-    def need(name: str) -> None:
-        if name not in coordinators:
-            # A variant is named for its approach.
-            known = [each for each in APPROACHES if name.startswith(each)]
-            name = APPROACHES[max(known, key=len)].coordinator or ""
-        if name and coordinators[name].source is None:
-            pytest.skip(f"no {name} on this machine; to get it: {coordinators[name].remedy}")
-
-    return need
-
-
-@pytest.fixture(scope="session")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Ran]:
+def ran(run_once: RunOnce) -> Callable[[str], Ran]:
     """What came of a scenario of the library, run with all its approaches, once."""
-
-    @cache
-    def run(scenario: str) -> Ran:
-        directory = tmp_path_factory.mktemp("runs") / scenario
-        return run_scenario(scenario, directory, "--duration", SHORTENED[scenario])
-
-    return run
+    return partial(run_once, "process")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from types import TracebackType
 
-from tests.live.command import COMMAND, ROOT, Ran
+from tests.command import COMMAND, ROOT, Ran
 from tests.live.processes import family, kill, marked, workers_in
 
 

@@ -14,7 +14,7 @@ from redis import Redis
 from harness.coordinators.found import Found
 from harness.coordinators.sources import server_for
 from harness.runtimes.launcher import Launcher
-from tests.live.command import ROOT, Ran, run_harness, run_scenario
+from tests.command import ROOT, Ran, run_harness, run_scenario
 from tests.live.conftest import Need
 from tests.live.processes import is_alive
 

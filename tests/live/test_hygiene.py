@@ -12,7 +12,7 @@ import pytest
 
 from harness.coordinators.found import Found
 from harness.history.reading import read_history
-from tests.live.command import run_harness
+from tests.command import run_harness
 from tests.live.processes import comes_true, is_alive, state_of
 from tests.live.running import Running
 

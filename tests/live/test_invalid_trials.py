@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.command import Ran, run_scenario
+from tests.command import Ran, run_scenario
 from tests.live.conftest import Need
 from tests.live.processes import comes_true
 from tests.live.running import Running

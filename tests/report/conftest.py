@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,7 @@ from harness.verdict.model import (
     Together,
     Verdict,
 )
+from harness.verdict.tally import tally
 
 # Everything that means something to HTML, SVG, Markdown, mathtext, a terminal, or UTF-8.
 HOSTILE = "</svg><script>alert(1)</script>\"'&|`$\\frac{ [red]@you\n<!-- \x00\x1b[2J\ud800 \u202e"
@@ -135,7 +137,11 @@ def make_comparison(*results: Result, **changes: object) -> Comparison:
         "verdicts": verdicts,
         "about": {"command": "harness run worker-crash", "date": "2030-01-01"},
     }
-    return Comparison(**{**fields, **changes})  # type: ignore[arg-type]
+    given: dict[str, Any] = {**fields, **changes}
+    tallies = {
+        name: [tally(verdict) for verdict in trials] for name, trials in given["verdicts"].items()
+    }
+    return Comparison(**{"tallies": tallies, **given})
 
 
 def write_history(path: Path, events: list[Event], **changes: object) -> Path:

@@ -45,3 +45,11 @@ def test_scenarios_that_differ_are_told_apart(make: SimpleNamespace) -> None:
     lines = dict(circumstances(compared))
     assert lines["scenario (a)"].startswith("2 workers, 6 s")
     assert lines["scenario (b)"].startswith("1 worker, 6 s")
+
+
+def test_checksums_are_told_where_there_are_some(make: SimpleNamespace) -> None:
+    compared = make.comparison(
+        make.result("a", checksum="0badcafe"), make.result("b", trials=0, skipped="no Redis")
+    )
+    assert ("checksums of the histories", "a 0badcafe") in circumstances(compared)
+    assert not any("checksum" in what for what, _ in circumstances(make.comparison()))

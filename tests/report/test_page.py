@@ -11,6 +11,7 @@ import pytest
 from harness.report.model import Comparison
 from harness.report.page import page
 from harness.verdict.model import Latency, Quantiles
+from harness.verdict.tally import tally
 
 VOID = {"meta", "link", "br"}
 
@@ -176,7 +177,7 @@ def test_a_caption_says_why_this_trial_of_several_is_shown(
     def text(*verdicts: object) -> str:
         return page(make.comparison(make.result(), verdicts={"redis-lock": verdicts}), tmp_path)
 
-    calm = make.verdict(runs=(), overlaps=(), expected=())
+    calm = make.verdict(runs=(), overlaps=(), expected=(), failover=())
     assert "seed 7 (of 2 trials the first in which something went wrong), 0 to 6 s" in text(
         calm, make.verdict()
     )
@@ -190,3 +191,19 @@ def test_results_without_their_trials_still_make_a_page(
     text = page(make.comparison(make.result(), verdicts={}), tmp_path)
     assert "12 (3 %, 1.8-5.2)" in text
     assert "<figure>" not in text
+
+
+def test_a_caption_counts_all_trials_not_only_those_at_hand(
+    make: SimpleNamespace, tmp_path: Path
+) -> None:
+    calm = make.verdict(runs=(), overlaps=(), expected=(), failover=())
+    lost = tally(make.verdict())
+
+    def text(*tallies: object) -> str:
+        compared = make.comparison(
+            make.result(), verdicts={"redis-lock": (calm,)}, tallies={"redis-lock": tallies}
+        )
+        return page(compared, tmp_path)
+
+    assert "(the first of 3 trials; nothing went wrong in any)" in text(*[tally(calm)] * 3)
+    assert "(the first of 2 trials), 0 to 6 s" in text(tally(calm), lost)

@@ -16,6 +16,7 @@ from harness.history.trial import FaultLine, JobLine, TrialLine
 from harness.verdict.judge import judge
 from harness.verdict.model import Outcome
 from harness.verdict.result import summarize
+from harness.verdict.tally import tally
 from tests.verdict.building import history
 
 JOBS = (JobLine("report", 1.0, 0.5), JobLine("billing", 0.7, 0.7))
@@ -60,7 +61,7 @@ def test_every_expected_run_has_exactly_one_outcome(found: list[Event], ended: s
     assert judged == [due for due in expected if due not in left_out]
     assert left_out <= (in_progress if verdict.partial else set())
     # Whether the trial counts is another question.
-    result = summarize("any", [replace(verdict, invalid=())])
+    result = summarize("any", [tally(replace(verdict, invalid=()))])
     total = result.once + result.duplicate + result.overrun + result.missed
     assert total == result.expected == len(judged)
 
@@ -157,7 +158,7 @@ def test_fifty_thousand_events_take_seconds() -> None:
         assert len(found.events) > 45_000
         begin = time.process_time()
         verdict = judge(found)
-        result = summarize("any", [verdict])
+        result = summarize("any", [tally(verdict)])
         assert time.process_time() - begin < 10
         assert result.duplicate == dues
         assert result.max_concurrency >= 5

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from zlib import crc32
 
 import pytest
 
 from harness.history.event import Event
-from harness.verdict.model import Verdict
-from harness.verdict.result import result_as_json, skipped, summarize
+from harness.verdict.model import Result, Verdict
+from harness.verdict.result import result_as_json, skipped
+from harness.verdict.result import summarize as summarize_tallies
+from harness.verdict.tally import tally
 from tests.verdict.building import failed, fault, judged, lease, life, ran, started, well
+
+
+def summarize(approach: str, verdicts: list[Verdict]) -> Result:
+    return summarize_tallies(approach, [tally(verdict) for verdict in verdicts])
 
 
 def troubled() -> Verdict:
@@ -131,4 +138,19 @@ def test_the_json_has_exactly_this_shape() -> None:
         },
         "mechanisms": ["simulated"],
         "skipped": None,
+        "checksum": None,
     }  # fmt: skip
+
+
+def test_the_checksum_is_that_of_all_histories_in_their_order() -> None:
+    first, second = judged(well(1, 2, 3)), judged(duration=0.5)
+    one = summarize_tallies("any", [tally(first, 1), tally(second, 2**32 - 1)])
+    other = summarize_tallies("any", [tally(first, 2**32 - 1), tally(second, 1)])
+    assert one.checksum == f"{crc32(bytes([0, 0, 0, 1, 255, 255, 255, 255])):08x}"
+    assert other.checksum != one.checksum
+    assert result_as_json(one)["checksum"] == one.checksum
+
+
+def test_without_one_of_the_checksums_there_is_none() -> None:
+    verdict = judged(well(1, 2, 3))
+    assert summarize_tallies("any", [tally(verdict, 1), tally(verdict)]).checksum is None

@@ -31,6 +31,13 @@ def test_jobs_due_at_the_same_moment_come_in_the_order_of_the_scenario() -> None
     assert [due.job for due in islice(due_times(jobs), 4)] == ["b", "a", "b", "a"]
 
 
+@given(st.floats(0.0, 50.0), st.sampled_from([0.1, 0.25, 0.7, 3.0]))
+def test_due_times_from_a_moment_on_are_the_ones_that_are_left(after: float, every: float) -> None:
+    jobs = [Job("a", every=every, first=0.3), Job("b", every=2 * every, first=0.3)]
+    left = [due for due in islice(due_times(jobs), 2000) if due.at >= after][:5]
+    assert list(islice(due_times(jobs, after), 5)) == left
+
+
 def test_due_times_do_not_drift() -> None:
     thousandth = next(islice(due_times([Job("tick", every=0.1, first=0.1)]), 999, None))
     assert thousandth.at == 100.0

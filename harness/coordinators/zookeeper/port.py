@@ -54,6 +54,11 @@ class ZooKeeperPort(Protocol):
         """
         ...
 
+    @property
+    def negotiated_timeout(self) -> float:
+        """The session timeout that the server granted, in seconds."""
+        ...
+
     def states(self) -> AsyncIterator[SessionState]:
         """Every change of state from now on, none skipped."""
         ...

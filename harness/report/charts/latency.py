@@ -21,7 +21,8 @@ from harness.report.charts.drawing import (
     sheet,
 )
 from harness.report.palette import VIOLATION
-from harness.verdict.model import Latency, Result, Sample, Verdict
+from harness.verdict.model import Latency, Result, Sample
+from harness.verdict.tally import Tally
 
 _ROW = 42
 _TOP = 32
@@ -51,13 +52,13 @@ _CENSORED: Mapping[str, Any] = {
     "clip_on": False,
 }
 
-Trials = Mapping[str, Sequence[Verdict]]
+Trials = Mapping[str, Sequence[Tally]]
 
 
 def draw_latencies(results: Sequence[Result], trials: Trials, colours: Mapping[str, str]) -> str:
     """Failover latency on the left, outage on the right, on one scale of seconds.
 
-    `trials` holds the verdicts that count. Without samples the text is empty.
+    `trials` holds the tallies that count. Without samples the text is empty.
     """
     failover = [_samples(trials, result, "failover") for result in results]
     outage = [_samples(trials, result, "outage") for result in results]
@@ -90,8 +91,8 @@ def draw_latencies(results: Sequence[Result], trials: Trials, colours: Mapping[s
 
 def _samples(trials: Trials, result: Result, name: str) -> list[Sample]:
     found: list[Sample] = []
-    for verdict in trials.get(result.approach, ()):
-        found.extend(getattr(verdict, name))
+    for trial in trials.get(result.approach, ()):
+        found.extend(getattr(trial, name))
     return sorted(found, key=lambda sample: (sample.seconds, sample.censored))
 
 

@@ -84,7 +84,8 @@ class Bench(ABC, Generic[P]):
 
     request_timeout = 1.0
 
-    def __init__(self) -> None:
+    def __init__(self, options: dict[str, Any]) -> None:
+        self.options = options
         self.links: list[Any] = []
         self.opened: list[Opened[P]] = []
 
@@ -96,18 +97,18 @@ class Bench(ABC, Generic[P]):
         """A way to the coordinator that is not used yet, and can be cut."""
 
     @abstractmethod
-    async def connect(self, link: Any, calls: Calls) -> Any:
+    async def connect(self, link: Any, calls: Calls, **options: Any) -> Any:
         """A client over this link."""
 
     @abstractmethod
     async def forget(self, handle: str) -> bool:
         """Take a key or a session away from whoever has it."""
 
-    async def open_port(self, link: Any = None) -> Opened[P]:
-        """A port as a worker gets it, over a link of its own."""
+    async def open_port(self, link: Any = None, **options: Any) -> Opened[P]:
+        """A port as a worker gets it, over a link of its own; `options` are the client's own."""
         link = link or await self.open_link()
         calls = Calls()
-        client = await self.connect(link, calls)
+        client = await self.connect(link, calls, **{**self.options, **options})
         opened: Opened[P] = Opened(client, link, calls, client.close)
         self.opened.append(opened)
         return opened
@@ -138,10 +139,9 @@ class RealBench(Bench[P]):
     """A real server, its client, and proxies between them."""
 
     def __init__(self, server: Server, connect: Any, options: dict[str, Any]) -> None:
-        super().__init__()
+        super().__init__(options)
         self._server = server
         self._connect = connect
-        self._options = options
         self._namespace = next(NAMESPACES)
 
     async def set_up(self) -> None:
@@ -154,14 +154,9 @@ class RealBench(Bench[P]):
         self.links.append(link)
         return link
 
-    async def connect(self, link: Link, calls: Calls) -> Any:
-        return await self._connect(
-            self._server.url([link.address]),
-            self._namespace,
-            self.request_timeout,
-            calls,
-            **self._options,
-        )
+    async def connect(self, link: Link, calls: Calls, **options: Any) -> Any:
+        url = self._server.url([link.address])
+        return await self._connect(url, self._namespace, self.request_timeout, calls, **options)
 
     async def forget(self, handle: str) -> bool:
         return await self._server.forget(self._namespace, handle)
@@ -191,11 +186,10 @@ class SimulatedBench(Bench[P]):
         operations: str,
         options: dict[str, Any],
     ) -> None:
-        super().__init__()
+        super().__init__(options)
         self._make_server = server
         self._connect = connect
         self._timing = uniform_timing(tuple(operations.split()), 0.002, 0.0005)
-        self._options = options
 
     async def set_up(self) -> None:
         loop = asyncio.get_running_loop()
@@ -208,10 +202,10 @@ class SimulatedBench(Bench[P]):
         self.links.append(link)
         return link
 
-    async def connect(self, link: SimulatedWay, calls: Calls) -> Any:
+    async def connect(self, link: SimulatedWay, calls: Calls, **options: Any) -> Any:
         random = Random(f"client/{len(self.opened)}")
         return await self._connect(
-            self._server, link, random, self.request_timeout, calls, **self._options
+            self._server, link, random, self.request_timeout, calls, **options
         )
 
     async def forget(self, handle: str) -> bool:

@@ -354,3 +354,186 @@ async def test_a_port_closes_over_a_stalled_link(postgres: PostgresBench) -> Non
         await waiting
     with pytest.raises(Unavailable):
         await a.port.enqueue("report", 1.0)
+
+
+async def test_a_session_must_unlock_as_often_as_it_locked(postgres: PostgresBench) -> None:
+    a, b = await two(postgres)
+    lock = await locked(a, "report")
+    assert await locked(a, "report") == lock
+    assert await a.port.advisory_unlock(lock)
+    assert await b.port.try_advisory_lock("report") is None
+    assert await a.port.advisory_unlock(lock)
+    await locked(b, "report")
+    assert not await a.port.advisory_unlock(lock)
+
+
+async def test_what_a_session_never_locked_it_cannot_unlock(postgres: PostgresBench) -> None:
+    a, b = await two(postgres)
+    own = await locked(a, "report")
+    others = await locked(b, "billing")
+    assert not await a.port.advisory_unlock(AdvisoryLock("never", own.session))
+    assert not await a.port.advisory_unlock(AdvisoryLock("billing", own.session))
+    assert not await a.port.advisory_unlock(others)
+    assert await a.port.try_advisory_lock("billing") is None
+    assert await b.port.advisory_unlock(others)
+
+
+async def test_a_lock_survives_many_attempts_of_others(postgres: PostgresBench) -> None:
+    a, b = await two(postgres)
+    lock = await locked(a, "report")
+    attempts = (b.port.try_advisory_lock("report") for _ in range(20))
+    assert await asyncio.gather(*attempts) == [None] * 20
+    assert await a.port.advisory_unlock(lock)
+    await locked(b, "report")
+
+
+async def test_a_terminated_session_is_replaced_before_it_is_used(postgres: PostgresBench) -> None:
+    a, b = await two(postgres)
+    lock = await locked(a, "report")
+    await postgres.forget(str(lock.session))
+    await asyncio.sleep(0.1)
+    assert await a.port.enqueue("report", 0.5)
+    assert (await locked(a, "report")).session != lock.session
+    assert await b.port.try_advisory_lock("report") is None
+    assert a.calls.failed_ones == []
+
+
+async def test_locks_outlive_the_end_of_a_claims_session(postgres: PostgresBench) -> None:
+    a, b = await two(postgres)
+    lock = await locked(a, "report")
+    await a.port.enqueue("report", 0.5)
+    claim = await claimed(a)
+    assert claim.session != lock.session
+    await postgres.forget(str(claim.session))
+    assert await b.port.try_advisory_lock("report") is None
+    assert await a.port.advisory_unlock(lock)
+
+
+async def test_an_indeterminate_operation_costs_the_session_its_locks(
+    postgres: PostgresBench,
+) -> None:
+    a, b = await two(postgres)
+    lock = await locked(a, "report")
+    a.link.stall()
+    with pytest.raises(Indeterminate):
+        await a.port.enqueue("report", 0.5)
+    assert await b.port.try_advisory_lock("report") is None
+    a.link.heal()
+    await postgres.eventually(lambda: b.port.try_advisory_lock("report"))
+    assert not await a.port.advisory_unlock(lock)
+
+
+async def test_a_lock_that_a_session_took_after_its_client_gave_up_ends_with_it(
+    postgres: PostgresBench,
+) -> None:
+    a, b = await two(postgres)
+    a.link.stall(Direction.REPLIES)
+    with pytest.raises(Indeterminate):
+        await a.port.try_advisory_lock("report")
+    a.link.heal()
+    await postgres.eventually(lambda: b.port.try_advisory_lock("report"))
+
+
+async def test_what_was_sent_before_its_client_gave_up_is_done_when_the_link_heals(
+    postgres: PostgresBench,
+) -> None:
+    a, b = await two(postgres)
+    a.link.stall()
+    with pytest.raises(Indeterminate):
+        await a.port.enqueue("report", 0.5)
+    assert await b.port.claim() is None
+    a.link.heal()
+    ghost = await postgres.eventually(b.port.claim)
+    assert (ghost.job, ghost.due) == ("report", 0.5)
+    assert not await a.port.enqueue("report", 0.5)
+
+
+async def test_operations_that_never_had_their_turn_were_not_done(postgres: PostgresBench) -> None:
+    a, b = await two(postgres)
+    a.link.stall()
+    results = await asyncio.gather(
+        *(a.port.enqueue("report", float(number)) for number in range(4)), return_exceptions=True
+    )
+    assert [type(result) for result in results] == [Indeterminate, *[Unavailable] * 3]
+    a.link.heal()
+    first = await postgres.eventually(b.port.claim)
+    assert first.due == 0.0
+    assert await b.port.claim() is None
+
+
+async def test_a_claim_skips_what_is_locked_and_takes_the_next(postgres: PostgresBench) -> None:
+    a, b = await two(postgres)
+    for job, due in (("b", 1.0), ("c", 0.5), ("a", 1.0)):
+        await a.port.enqueue(job, due)
+    first, second = await claimed(a), await claimed(b)
+    assert [(c.job, c.due) for c in (first, second)] == [("c", 0.5), ("a", 1.0)]
+    await a.port.give_back(first)
+    again, last = await claimed(b), await claimed(b)
+    assert [(c.job, c.due) for c in (again, last)] == [("c", 0.5), ("b", 1.0)]
+
+
+async def test_a_run_that_is_claimed_is_in_the_queue(postgres: PostgresBench) -> None:
+    a, b = await two(postgres)
+    await a.port.enqueue("report", 0.5)
+    claim = await claimed(a)
+    assert not await b.port.enqueue("report", 0.5)
+    assert await a.port.complete(claim)
+
+
+async def test_a_completion_that_did_not_get_to_its_commit_is_not_done(
+    postgres: PostgresBench,
+) -> None:
+    a, b = await two(postgres)
+    await a.port.enqueue("report", 0.5)
+    claim = await claimed(a)
+    a.link.stall(Direction.REPLIES)
+    async with postgres.in_time():
+        with pytest.raises(Unavailable):
+            await a.port.complete(claim)
+    a.link.heal()
+    again = await postgres.eventually(b.port.claim)
+    assert (again.job, again.due) == ("report", 0.5)
+    assert [operation for operation, _ in a.calls.failed_ones] == ["complete"]
+
+
+async def test_a_run_that_is_given_back_over_a_stalled_link_is_open_when_it_heals(
+    postgres: PostgresBench,
+) -> None:
+    a, b = await two(postgres)
+    await a.port.enqueue("report", 0.5)
+    claim = await claimed(a)
+    a.link.stall()
+    async with postgres.in_time():
+        with pytest.raises(Indeterminate):
+            await a.port.give_back(claim)
+    assert await b.port.claim() is None
+    a.link.heal()
+    again = await postgres.eventually(b.port.claim)
+    assert (again.job, again.due) == ("report", 0.5)
+
+
+async def test_a_claim_that_its_client_gave_up_is_open_again_for_others(
+    postgres: PostgresBench,
+) -> None:
+    a, b = await two(postgres)
+    await a.port.enqueue("report", 0.5)
+    await a.port.give_back(await claimed(a))
+    a.link.stall(Direction.REPLIES)
+    with pytest.raises(Indeterminate):
+        await a.port.claim()
+    a.link.heal()
+    again = await postgres.eventually(b.port.claim)
+    assert (again.job, again.due) == ("report", 0.5)
+    assert await b.port.complete(again)
+
+
+async def test_a_cancelled_operation_costs_the_session_its_locks(postgres: PostgresBench) -> None:
+    a, b = await two(postgres)
+    lock = await locked(a, "report")
+    a.link.stall(Direction.REPLIES)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await a.port.enqueue("report", 0.5)
+    a.link.heal()
+    await postgres.eventually(lambda: b.port.try_advisory_lock("report"))
+    assert not await a.port.advisory_unlock(lock)

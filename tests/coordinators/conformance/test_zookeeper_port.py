@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Awaitable
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tests.coordinators.conformance.conftest import Bench, Opened
 
     ZooKeeperBench = Bench[ZooKeeperPort]
+
+T = TypeVar("T")
 
 CONNECTED, SUSPENDED, LOST = SessionState.CONNECTED, SessionState.SUSPENDED, SessionState.LOST
 
@@ -347,3 +349,142 @@ async def test_a_port_closes_over_a_stalled_link(zookeeper: ZooKeeperBench, told
         await a.close()
     with pytest.raises(CoordinatorError):
         await a.port.get("/lock")
+
+
+@pytest.mark.parametrize(("asked", "granted"), [(0.3, 0.4), (1.5, 1.5), (60.0, 20.0)])
+async def test_the_server_has_the_last_word_on_the_session_timeout(
+    zookeeper: ZooKeeperBench, asked: float, granted: float
+) -> None:
+    a = await zookeeper.open_port(session_timeout=asked)
+    assert a.port.negotiated_timeout == pytest.approx(granted)
+
+
+async def test_each_of_several_watches_on_a_node_fires_once(zookeeper: ZooKeeperBench) -> None:
+    a, b = await two(zookeeper)
+    await a.port.create("/mark")
+    events = [await worker.port.watch("/mark") for worker in (a, b, b)]
+    await a.port.set("/mark", "1")
+    async with asyncio.timeout(5):
+        for event in events:
+            assert event is not None
+            await event.wait()
+            event.clear()
+    await a.port.set("/mark", "2")
+    await asyncio.sleep(0.3)
+    assert not any(event.is_set() for event in events if event is not None)
+
+
+async def test_sequence_numbers_do_not_come_back_and_count_every_child(
+    zookeeper: ZooKeeperBench,
+) -> None:
+    a = await zookeeper.open_port()
+    first = (await a.port.create("/queue/n-", sequential=True)).path
+    assert await a.port.delete(first)
+    second = (await a.port.create("/queue/n-", sequential=True)).path
+    await a.port.create("/queue/without a number")
+    third = (await a.port.create("/queue/m-", sequential=True)).path
+    numbers = [path[-10:] for path in (first, second, third)]
+    assert numbers == ["0000000000", "0000000001", "0000000003"]
+
+
+async def test_the_end_of_a_session_leaves_the_nodes_of_others(zookeeper: ZooKeeperBench) -> None:
+    a, b = await two(zookeeper)
+    await a.port.create("/locks/a", ephemeral=True)
+    await b.port.create("/locks/b", ephemeral=True)
+    await a.close()
+    assert await b.port.children("/locks") == ["b"]
+
+
+async def test_the_nodes_of_an_expired_session_go_at_once(zookeeper: ZooKeeperBench) -> None:
+    a, b = await two(zookeeper)
+    for name in "abc":
+        await a.port.create(f"/locks/{name}", ephemeral=True)
+    deleted = [await b.port.watch(f"/locks/{name}") for name in "abc"]
+    a.link.stall()
+    async with asyncio.timeout(15):
+        await asyncio.wait(
+            [asyncio.create_task(event.wait()) for event in deleted if event is not None],
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+    assert await b.port.children("/locks") == []
+
+
+async def test_requests_under_way_at_the_same_time_are_done_in_order(
+    zookeeper: ZooKeeperBench,
+) -> None:
+    a = await zookeeper.open_port()
+    answered: list[str] = []
+
+    async def noting(name: str, request: Awaitable[T]) -> T:
+        answer = await request
+        answered.append(name)
+        return answer
+
+    requests: dict[str, Awaitable[object]] = {
+        "create": a.port.create("/mark", "0"),
+        "get": a.port.get("/mark"),
+        "set": a.port.set("/mark", "1"),
+        "get again": a.port.get("/mark"),
+        "children": a.port.children("/"),
+        "delete": a.port.delete("/mark"),
+        "get at last": a.port.get("/mark"),
+    }
+    answers = await asyncio.gather(*(noting(*request) for request in requests.items()))
+    assert answered == list(requests)
+    created, first, written, second, names, deleted, last = answers
+    assert created == first
+    assert getattr(second, "value", None) == "1"
+    assert (written, names, deleted, last) == (True, ["mark"], True, None)
+
+
+async def test_a_request_may_arrive_after_its_client_gave_up(zookeeper: ZooKeeperBench) -> None:
+    a, b = await two(zookeeper)
+    await a.port.create("/heard")
+    a.link.stall(Direction.REQUESTS)
+    with pytest.raises(Indeterminate):
+        await a.port.create("/late")
+    assert await b.port.get("/late") is None
+    a.link.heal()
+    await zookeeper.eventually(lambda: b.port.get("/late"))
+
+
+async def test_a_session_expires_after_its_timeout_of_silence_and_not_before(
+    zookeeper: ZooKeeperBench,
+) -> None:
+    a, b = await two(zookeeper)
+    await b.port.children("/")
+    await a.port.create("/lock", ephemeral=True)
+    a.link.stall()
+    loop = asyncio.get_running_loop()
+    silent_since = loop.time()
+    await zookeeper.eventually(lambda: gone(b, "/lock"))
+    assert 1.4 < loop.time() - silent_since < 1.5 + 0.2 + 0.8
+
+
+async def test_a_node_with_children_is_not_deleted(zookeeper: ZooKeeperBench) -> None:
+    a = await zookeeper.open_port()
+    await a.port.create("/locks/a")
+    with pytest.raises(Unavailable):
+        await a.port.delete("/locks")
+    assert a.calls.failed_ones == [("delete", "NotEmptyError")]
+    assert await a.port.delete("/locks/a")
+    assert await a.port.delete("/locks")
+
+
+async def test_there_is_nothing_below_an_ephemeral_node(zookeeper: ZooKeeperBench) -> None:
+    a = await zookeeper.open_port()
+    await a.port.create("/lock", ephemeral=True)
+    with pytest.raises(Unavailable):
+        await a.port.create("/lock/below")
+    assert a.calls.failed_ones == [("create", "NoChildrenForEphemeralsError")]
+
+
+async def test_a_session_is_ended_from_outside_only_once(zookeeper: ZooKeeperBench) -> None:
+    a = await zookeeper.open_port()
+    states = a.port.states()
+    session = a.port.session
+    assert await zookeeper.forget(session)
+    assert not await zookeeper.forget(session)
+    await upcoming(states, 3)
+    assert not await zookeeper.forget(session)
+    assert a.port.session != session

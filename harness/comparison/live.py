@@ -1,34 +1,35 @@
-"""Many trials: which of a scenario's approaches can run here, their trials side by side, judged."""
+"""A comparison in the runtime `process`."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import statistics
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
-from harness.approaches import APPROACHES
-from harness.approaches.leader import Leader
+from harness.comparison.measured import (
+    Measured,
+    Noise,
+    failing_note,
+    histories_kept,
+    with_error,
+)
+from harness.comparison.request import Request, misfit
 from harness.coordinators.found import Found
 from harness.coordinators.server import Launcher
-from harness.faults import FAULTS
 from harness.history.event import Event
 from harness.history.reading import HistoryError, read_history
 from harness.runtimes.ground import Ground, open_ground
 from harness.runtimes.process import ProcessCluster
-from harness.scenario.model import ApproachChoice, Scenario
-from harness.scenario.target import Form
+from harness.scenario.model import ApproachChoice
 from harness.trial import Trial, coordinator_of, run_trial, trial_line
 from harness.verdict.judge import judge
-from harness.verdict.model import Result, Verdict
+from harness.verdict.model import Verdict
 from harness.verdict.result import skipped, summarize
-
-# So many worker processes a core do not disturb each other; `benchmarks/side_by_side.py` shows it.
-WORKERS_PER_CORE = 20
+from harness.verdict.tally import Tally, tally
 
 _SAMPLING = 0.01
 
@@ -51,52 +52,6 @@ class Watch(Protocol):
     def ended(self, trial: str) -> None:
         """A trial is over."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What to run: every approach of the scenario `repeat` times, from `seed` on.
-
-    `at_once` limits the trials side by side; by default as many as do not disturb each other.
-    """
-
-    scenario: Scenario
-    runtime: str
-    seed: int
-    repeat: int
-    directory: Path
-    at_once: int | None = None
-
-    @property
-    def side_by_side(self) -> int:
-        """How many trials run at once."""
-        if self.at_once is not None:
-            return self.at_once
-        return max(1, WORKERS_PER_CORE * (os.cpu_count() or 1) // self.scenario.workers)
-
-
-@dataclass(frozen=True, slots=True)
-class Noise:
-    """By how much the runner's own timers were late, in seconds: how busy the machine was."""
-
-    p99: float
-    max: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """The results in the scenario's order, and what they were measured with.
-
-    `coordinators` says version and source of each one used; `lacking` names the approaches that
-    this machine could not run; `interrupted` says that it was cut short.
-    """
-
-    results: tuple[Result, ...]
-    verdicts: Mapping[str, Sequence[Verdict]]
-    coordinators: Mapping[str, str]
-    noise: Noise | None
-    lacking: tuple[str, ...]
-    interrupted: bool
 
 
 class ComparisonRun:
@@ -137,6 +92,7 @@ class ComparisonRun:
 
     def measured(self, interrupted: bool) -> Measured:
         """Judge what has run, and say what has not."""
+        tallies: dict[str, list[Tally]] = {}
         verdicts: dict[str, list[Verdict]] = {}
         results = []
         for choice in self._request.scenario.approaches:
@@ -145,31 +101,43 @@ class ComparisonRun:
                 results.append(skipped(name, self._skipped[name]))
                 continue
             judged = [self._judged(path, trial) for path, trial in self._trials.get(name, ())]
-            verdicts[name] = judged
+            tallies[name] = [tally(verdict) for verdict in judged]
+            verdicts[name] = self._with_histories(judged, tallies[name])
             results.append(
-                summarize(name, judged) if judged else skipped(name, "interrupted before it began")
+                summarize(name, tallies[name])
+                if judged
+                else skipped(name, "interrupted before it began")
             )
         return Measured(
             results=tuple(results),
+            tallies=tallies,
             verdicts=verdicts,
-            coordinators=self._coordinators,
+            about=self._coordinators,
             noise=_noise(self._late),
             lacking=tuple(self._lacking),
             interrupted=interrupted,
+            notes=failing_note(self._request.histories, tallies),
         )
 
     def _judged(self, path: Path, trial: Trial) -> Verdict:
-        """The verdict on a trial; what went wrong in it counts, even if its history is silent."""
+        error = self._errors.get(path)
         try:
-            verdict = judge(read_history(path))
+            return with_error(judge(read_history(path)), error)
         except HistoryError as unreadable:
             line = trial_line(trial, trial.faults())
-            reason = self._errors.get(path, str(unreadable))
-            return Verdict(trial=line, path=None, end=0.0, invalid=(reason,))
-        error = self._errors.get(path)
-        if error is not None and not any(error in reason for reason in verdict.invalid):
-            return replace(verdict, invalid=(error, *verdict.invalid))
-        return verdict
+            return Verdict(trial=line, path=None, end=0.0, invalid=(error or str(unreadable),))
+
+    def _with_histories(self, verdicts: list[Verdict], tallies: list[Tally]) -> list[Verdict]:
+        """Remove the histories that are not to stay."""
+        kept = histories_kept(self._request.histories, dict(enumerate(tallies)))
+        found = []
+        for place, verdict in enumerate(verdicts):
+            if place not in kept and verdict.path is not None:
+                verdict.path.unlink(missing_ok=True)
+                found.append(replace(verdict, path=None))
+            else:
+                found.append(verdict)
+        return found
 
     def _lack(self, choice: ApproachChoice, why: str) -> None:
         self._skipped[choice.name] = why
@@ -217,7 +185,7 @@ class ComparisonRun:
                 runtime=self._request.runtime,
                 extra=self._extra(choice),
             )
-            path = self._request.directory / "histories" / f"{name}.jsonl"
+            path = self._request.history(choice.name, number)
             self._trials.setdefault(choice.name, []).append((path, trial))
             namespace = f"harness_{uuid4().hex[:12]}"
             try:
@@ -244,22 +212,6 @@ class ComparisonRun:
             due = loop.time() + _SAMPLING
             await asyncio.sleep(_SAMPLING)
             self._late.append(loop.time() - due)
-
-
-def misfit(choice: ApproachChoice, scenario: Scenario) -> str | None:
-    """Why this scenario makes no sense for the approach; None where it does."""
-    approach = APPROACHES[choice.approach]
-    if (choice.sink or scenario.sink) == "fencing" and not approach.fenced:
-        return "the sink asks for fencing tokens, and its leases carry none"
-    for fault in scenario.faults:
-        form = fault.params.target.form
-        if approach.coordinator is None and (
-            FAULTS[fault.type].needs_coordinator or form is Form.HOLDER
-        ):
-            return f"{fault.type} acts on what it has with a coordinator, and it needs none"
-        if form is Form.LEADER and not issubclass(approach, Leader):
-            return f"{fault.type} is aimed at a leader, and it has none"
-    return None
 
 
 def _noise(late: Sequence[float]) -> Noise | None:

@@ -42,9 +42,9 @@ class Ran:
         """The history of the approach's first trial."""
         return read_history(self.directory / "histories" / f"{approach}-1.jsonl")
 
-    def histories(self) -> Iterator[History]:
-        """All its histories."""
-        for path in sorted((self.directory / "histories").iterdir()):
+    def histories(self, approach: str = "*") -> Iterator[History]:
+        """All its histories, or those of one approach."""
+        for path in sorted((self.directory / "histories").glob(f"{approach}-[0-9]*.jsonl")):
             yield read_history(path)
 
 

@@ -1,0 +1,81 @@
+"""What a comparison is asked for, and which approaches it makes sense for."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from harness.approaches import APPROACHES
+from harness.approaches.leader import Leader
+from harness.faults import FAULTS
+from harness.runtimes.calibration import Calibration
+from harness.scenario.model import ApproachChoice, Scenario
+from harness.scenario.target import Form
+
+# So many worker processes a core do not disturb each other; `benchmarks/side_by_side.py` shows it.
+WORKERS_PER_CORE = 20
+
+
+class Runtime(StrEnum):
+    """Where trials happen."""
+
+    PROCESS = "process"
+    SIM = "sim"
+
+
+class Histories(StrEnum):
+    """Which histories stay on disk.
+
+    `failing`: of each approach those of its first trial, and of the first 20 that are not flawless.
+    """
+
+    FAILING = "failing"
+    ALL = "all"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to run: every approach of the scenario `repeat` times, from `seed` on.
+
+    `at_once` limits the trials side by side; by default as many as do not disturb each other.
+    `calibration` is what a simulation imitates.
+    """
+
+    scenario: Scenario
+    runtime: str
+    seed: int
+    repeat: int
+    directory: Path
+    at_once: int | None = None
+    histories: Histories = Histories.ALL
+    calibration: Calibration | None = None
+
+    @property
+    def side_by_side(self) -> int:
+        """How many live trials run at once."""
+        if self.at_once is not None:
+            return self.at_once
+        return max(1, WORKERS_PER_CORE * (os.cpu_count() or 1) // self.scenario.workers)
+
+    def history(self, approach: str, number: int) -> Path:
+        """Where the history of an approach's trial lies, if anywhere; numbers start at 1."""
+        return self.directory / "histories" / f"{approach}-{number}.jsonl"
+
+
+def misfit(choice: ApproachChoice, scenario: Scenario) -> str | None:
+    """Why this scenario makes no sense for the approach; None where it does."""
+    approach = APPROACHES[choice.approach]
+    if (choice.sink or scenario.sink) == "fencing" and not approach.fenced:
+        return "the sink asks for fencing tokens, and its leases carry none"
+    for fault in scenario.faults:
+        form = fault.params.target.form
+        if approach.coordinator is None and (
+            FAULTS[fault.type].needs_coordinator or form is Form.HOLDER
+        ):
+            return f"{fault.type} acts on what it has with a coordinator, and it needs none"
+        if form is Form.LEADER and not issubclass(approach, Leader):
+            return f"{fault.type} is aimed at a leader, and it has none"
+    return None

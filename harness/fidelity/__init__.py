@@ -1,0 +1,1 @@
+"""How well the simulation agrees with real coordinators: the same scenario on both, compared."""
