@@ -19,7 +19,7 @@ from pathlib import Path
 
 import simpy
 
-from harness.cli import CATALOG
+from harness.cli.app import CATALOG
 from harness.history.event import Event
 from harness.runtimes.calibration import default_calibration
 from harness.scenario.loading import load_scenario

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 from rich.console import Console
@@ -30,6 +30,9 @@ from harness.report.model import Comparison
 from harness.report.progress import LiveProgress
 from harness.runtimes.calibration import default_calibration
 from harness.runtimes.launcher import Launcher
+
+if TYPE_CHECKING:
+    from harness.fidelity.model import Fidelity
 
 # A timer this late shows a machine too busy for jobs and leases of a fraction of a second.
 _NOISY = 0.1
@@ -110,6 +113,47 @@ def run_session(
     by_name = {result.approach: result for result in measured.results}
     unmet = check_expectations(request.scenario, by_name)
     return Session(_comparison(request, measured, unmet, command), _exit_code(measured, unmet))
+
+
+def run_fidelity(
+    request: Request,
+    simulated: int,
+    console: Console,
+    stop: StopSignals,
+    command: Sequence[str],
+    environ: Mapping[str, str],
+) -> tuple[Fidelity, dict[str, str], Exit]:
+    """Run live, then in simulation, and compare; what it was measured with, and the exit code.
+
+    Raises as `run_session` does.
+    """
+    # numpy takes a while to load: no other command should wait for it.
+    from harness.fidelity.model import Finding
+    from harness.fidelity.running import measure_fidelity
+
+    def live(one: Request) -> Measured:
+        with LiveProgress(console) as progress:
+            run = ComparisonRun(one, locate(environ), progress)
+            return run.measured(asyncio.run(_run(run, progress, stop)))
+
+    def virtual(one: Request) -> Measured:
+        with LiveProgress(console) as progress:
+            return _simulate(one, progress, stop)
+
+    sides = measure_fidelity(request, simulated, live, virtual)
+    about = _about(sides.live, command)
+    if sides.simulated is not None:
+        about |= {f"simulation, {name}": text for name, text in sides.simulated.about.items()}
+    if not sides.live.tallies and sides.live.lacking:
+        return sides.fidelity, about, Exit.ENVIRONMENT
+    if stop.seen:
+        return sides.fidelity, about, Exit.INTERRUPTED
+    codes = {
+        Finding.AGREES: Exit.OK,
+        Finding.DIFFERS: Exit.VIOLATION,
+        Finding.TOO_LITTLE: Exit.INCONCLUSIVE,
+    }
+    return sides.fidelity, about, codes[sides.fidelity.finding]
 
 
 def _simulate(request: Request, progress: LiveProgress, stop: StopSignals) -> Measured:

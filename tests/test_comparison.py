@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +25,8 @@ from harness.history.journal import Journal
 from harness.scenario.model import FaultChoice, Scenario
 from harness.scenario.target import parse_target
 from harness.trial import Trial, trial_line
+from harness.verdict.judge import judge
+from harness.verdict.model import Expected, Outcome, Verdict
 from tests.small_scenario import choice, fault, small
 
 FOUND = [
@@ -391,3 +394,28 @@ async def test_how_late_timers_were_is_told_once_there_is_enough_of_it(
     assert (noise is not None) is known
     if noise is not None:
         assert 0 <= noise.p99 <= noise.max < 0.001
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize(
+    ("which", "kept"),
+    [(Histories.ALL, [1, 2, 3, 4]), (Histories.FAILING, [1, 3]), (Histories.NONE, [])],
+)
+async def test_only_the_histories_asked_for_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: Histories, kept: list[int]
+) -> None:
+    Ground(monkeypatch)
+    monkeypatch.setattr(live, "judge", lambda read: flawed(judge(read), read.trial.seed == 9))
+    request = request_of(small(), tmp_path, repeat=4, histories=which)
+    measured = (await run(request)).measured(interrupted=False)
+    there = sorted(path.name for path in (tmp_path / "histories").iterdir())
+    assert there == [f"redis-lock-{number}.jsonl" for number in kept]
+    paths = [verdict.path is not None for verdict in measured.verdicts["redis-lock"]]
+    assert paths == [number in kept for number in range(1, 5)]
+    assert measured.results[0].trials == 4
+
+
+def flawed(verdict: Verdict, flaw: bool) -> Verdict:
+    """A verdict on which all is well, but for a missed run."""
+    expected = (Expected("report", 1.0, Outcome.LOST if flaw else Outcome.ONCE),)
+    return replace(verdict, expected=expected)

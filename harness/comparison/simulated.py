@@ -215,7 +215,9 @@ class SimulatedComparison:
         return f"simulated, as {self._calibration.versions.get(system, system)}"
 
     def _about(self) -> Mapping[str, str]:
-        systems = {coordinator_of(choice) for choice in self._approaches}
+        systems = {
+            coordinator_of(choice) for choice in self._approaches if choice.name in self._harvest
+        }
         about = {name: self._imitated(name) for name in sorted(filter(None, systems))}
         host = ", ".join(f"{name} {value}" for name, value in self._calibration.host.items())
         about["calibrated on"] = "; ".join([host or "unknown", *self._calibration.notes])

@@ -22,7 +22,7 @@ VERSION = 1
 _STYLES = {Finding.AGREES: "", Finding.DIFFERS: "bold red", Finding.TOO_LITTLE: "yellow"}
 _SHORT = {Finding.TOO_LITTLE: "too little"}
 _TITLES = ("metric", "live", "simulated", "ratio", "allowed", "finding")
-# What the six columns need; on a narrower terminal what is allowed is left out.
+# What the six columns need; a narrower terminal has smaller gaps, and not what is allowed.
 _WIDE = 100
 _WIDE_NOTE = "* the interval reaches out of what is allowed: more live trials would narrow it."
 
@@ -54,7 +54,8 @@ def print_fidelity(fidelity: Fidelity, console: Console) -> None:
 
 def _table(rows: Sequence[Row], width: int) -> Table:
     shown = [place for place, title in enumerate(_TITLES) if width >= _WIDE or title != "allowed"]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    gap = 2 if width >= _WIDE else 1
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="dim")
     for place in shown:
         table.add_column(_TITLES[place])
     for row in rows:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ class Runs:
     """Stands for a runtime: gives the trials it was made with, and keeps what it was asked."""
 
     def __init__(
-        self, tallies: dict[str, Sequence[Tally]], lacking: str = "", interrupted: bool = False
+        self, tallies: Mapping[str, Sequence[Tally]], lacking: str = "", interrupted: bool = False
     ) -> None:
         self.asked: list[Request] = []
         self.noise: Noise | None = None

@@ -19,6 +19,7 @@ from harness.report.fidelity import (
     summary_line,
     write_fidelity,
 )
+from harness.verdict.model import Outcome
 from tests.fidelity.building import make_tally, samples, trials
 from tests.report.conftest import HOSTILE
 
@@ -76,7 +77,7 @@ def test_each_disagreement_says_by_how_much(differing: Fidelity) -> None:
     assert " times; allowed " in failover
     assert failover.endswith(" s")
     (twice,) = [one for one in lines if one.startswith("redis-lock: duplicate")]
-    assert f"duplicate {sum(t.outcomes['duplicate'] for t in trials(8, 1))} in all" in twice
+    assert f"duplicate {sum(t.outcomes[Outcome.DUPLICATE] for t in trials(8, 1))} in all" in twice
     assert lines[-1] == (
         "ranking by failover p50: redis-lock has less than zookeeper-leader live, "
         "and more simulated"

@@ -1,0 +1,96 @@
+"""What a user gave, turned into what is meant; or one line that says what is wrong with it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+
+from harness.cli.app import CATALOG, REPORTS, SCENARIOS
+from harness.runtimes.calibration import Calibration, CalibrationError, read_calibration
+from harness.scenario.duration import parse_duration
+from harness.scenario.loading import load_scenario
+from harness.scenario.model import Scenario
+from harness.scenario.overrides import with_overrides
+from harness.scenario.problem import ScenarioError
+from harness.scenario.wording import hint
+from harness.session import Exit, new_directory
+
+
+def chosen_scenario(
+    name: str,
+    approaches: list[str] | None,
+    workers: int | None = None,
+    duration: str | None = None,
+) -> Scenario:
+    """The scenario of that file or name, with what the options change in it."""
+    return with_overrides(
+        load_scenario(scenario_path(name), CATALOG),
+        CATALOG,
+        workers=workers,
+        duration=None if duration is None else seconds(duration),
+        approaches=approaches,
+    )
+
+
+@contextmanager
+def bad_input() -> Iterator[None]:
+    """Turn what is wrong with the input into one line a problem, and exit 2."""
+    try:
+        yield
+    except ScenarioError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        raise typer.Exit(Exit.BAD_INPUT) from None
+
+
+def scenario_path(name: str) -> Path:
+    """The file of a scenario that is given by path, or by its name in scenarios/."""
+    path = Path(name)
+    if path.exists() or path.suffix:
+        return path
+    known = [one.stem for one in sorted(SCENARIOS.glob("*.yaml"))]
+    if name not in known:
+        fail(f"{name}: no such scenario in {SCENARIOS}/; {hint(name, known)}", Exit.BAD_INPUT)
+    return SCENARIOS / f"{name}.yaml"
+
+
+def seconds(text: str) -> float:
+    """What --duration says."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        fail(f"--duration: {error}", Exit.BAD_INPUT)
+
+
+def fail(line: str, code: Exit) -> NoReturn:
+    """Say what is wrong, and end."""
+    print(line, file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def calibration(path: Path | None) -> Calibration | None:
+    """What the file says; None where none is given."""
+    if path is None:
+        return None
+    try:
+        return read_calibration(path)
+    except CalibrationError as error:
+        fail(f"--calibration {error}", Exit.BAD_INPUT)
+
+
+def report_directory(out: Path | None, scenario: str, first: str) -> Path:
+    """Make the directory of a report, and the `first` one in it, which says that it is taken."""
+    directory = out or REPORTS
+    try:
+        directory = out or new_directory(REPORTS, scenario)
+        (directory / first).mkdir(parents=True)
+    except FileExistsError:
+        fail(f"{directory} holds a run already, or is a file; give another --out", Exit.BAD_INPUT)
+    except OSError as error:
+        fail(f"--out {directory}: {error.strerror}", Exit.BAD_INPUT)
+    return directory
