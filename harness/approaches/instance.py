@@ -23,9 +23,12 @@ async def connected(connect: Callable[[], Awaitable[Any]], calls: CallCount) -> 
             await asyncio.sleep(_RECONNECT)
 
 
-async def work(approach: Approach[Any], worker: Worker[Any]) -> None:
-    """Run what is due by this approach until the worker is asked to stop."""
-    reporting = asyncio.create_task(worker.report_calls())
+async def work(approach: Approach[Any], worker: Worker[Any], report_every: float = 1.0) -> None:
+    """Run what is due by this approach until the worker is asked to stop.
+
+    Its calls are recorded every so many seconds: live, who is killed takes the last ones along.
+    """
+    reporting = asyncio.create_task(worker.report_calls(report_every))
     await approach.run(worker)
     reporting.cancel()
     worker.flush_calls()

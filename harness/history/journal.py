@@ -46,10 +46,14 @@ def encode_event(event: Event) -> str:
             parts.append(prefix + _quoted(value))
         elif kind is float or kind is int:
             parts.append(prefix + repr(value))
+        elif kind is dict:
+            pairs = ",".join([f"{_quoted(key)}:{count}" for key, count in value.items()])
+            parts.append(f"{prefix}{{{pairs}}}")
         else:
             parts.append(prefix + _ENCODER.encode(value))
     for key, value in event.extra.items():
-        parts.append(f",{_quoted(key)}:{_ENCODER.encode(value)}")
+        shown = _quoted(value) if value.__class__ is str else _ENCODER.encode(value)
+        parts.append(f",{_quoted(key)}:{shown}")
     parts.append("}\n")
     return "".join(parts)
 

@@ -109,7 +109,8 @@ class Kernel(simpy.Environment):
         """Let something happen at that very moment, or now if it is past."""
         # Not `plan(at - now)`: rounding would part what is planned for one moment.
         happening = Happening(callback, args)
-        self.enqueue(max(at, self._now), happening)
+        now = self._now
+        heappush(self._queue, (at if at > now else now, NORMAL, next(self._eid), happening))  # type: ignore[misc]
         return happening
 
     def bury(self) -> None:
@@ -136,8 +137,8 @@ class Kernel(simpy.Environment):
         turns = iter((False, True))
         self._run(lambda: next(turns))
 
-    def run_until(self, done: Callable[[], bool]) -> None:
-        """Go on until `done`; raises SimulationError where nothing is left to happen."""
+    def run_until(self, done: Callable[[], object]) -> None:
+        """Go on until `done` is true; raises SimulationError where nothing is left to happen."""
         try:
             self._run(done)
         except simpy.core.EmptySchedule:
@@ -145,7 +146,7 @@ class Kernel(simpy.Environment):
                 "deadlock: everybody waits, and nothing is left to happen"
             ) from None
 
-    def _run(self, done: Callable[[], bool]) -> None:  # noqa: C901
+    def _run(self, done: Callable[[], object]) -> None:  # noqa: C901
         # One long function, as each call in it would be made for every single event.
         queue, ready = self._queue, self.ready
         popleft, add = ready.popleft, ready.append

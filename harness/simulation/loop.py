@@ -206,8 +206,8 @@ class SimulatedLoop(RealWorld):
     def time(self) -> float:
         """Seconds on the loop's own clock."""
         if self._plain:
-            return self.kernel.now
-        return self.at_own(self.kernel.now)
+            return self.kernel._now
+        return self.at_own(self.kernel._now)
 
     def call_soon(  # type: ignore[override]
         self,
@@ -275,7 +275,8 @@ class SimulatedLoop(RealWorld):
         """When, in virtual time, the loop's clock shows `when`; now if that is past."""
         if not self._plain:
             when = self._origin + (when - self._own_origin) / self._rate
-        return max(when, self.kernel.now)
+        now = self.kernel._now
+        return when if when > now else now
 
     def create_future(self) -> asyncio.Future[Any]:
         """A future of this loop."""
@@ -315,7 +316,7 @@ class SimulatedLoop(RealWorld):
         task.add_done_callback(ended.append)
         self._running = True
         try:
-            self.kernel.run_until(lambda: bool(ended))
+            self.kernel.run_until(ended.__len__)
         finally:
             self._running = False
             task.remove_done_callback(ended.append)

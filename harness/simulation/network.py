@@ -95,11 +95,16 @@ class Connection:
         deliver: Callable[..., object] | None,
         args: tuple[Any, ...],
     ) -> None:
-        kernel = self.link.kernel
-        at = kernel.now + delay + self.link.additional(way)
+        link = self.link
+        at = link.kernel.now + delay
+        if link.disturbed:
+            at += link.additional(way)
         # Nothing overtakes on a connection.
-        at = self._arrives[way] = max(at, self._arrives[way])
-        kernel.plan_at(at, self.link.arrived, way, arrive, deliver, args)
+        before = self._arrives[way]
+        if at < before:
+            at = before
+        self._arrives[way] = at
+        link.kernel.plan_at(at, link.arrived, way, arrive, deliver, args)
 
     def _at_server(self, deliver: Callable[..., object], args: tuple[Any, ...]) -> None:
         if not self.server_closed:
@@ -136,6 +141,8 @@ class Link:
         # Those of which one side at least does not know that they are closed, in order of opening.
         self.connections: dict[Connection, None] = {}
         self.refusing = False
+        # Whether anything may take longer than it says.
+        self.disturbed = False
         self._random = random
         self._cut = {Way.REQUESTS: False, Way.REPLIES: False}
         self._delay = {Way.REQUESTS: 0.0, Way.REPLIES: 0.0}
@@ -165,7 +172,7 @@ class Link:
     @property
     def clear(self) -> bool:
         """Whether everything passes, as fast as ever."""
-        return self.open and not any(self._delay.values()) and not any(self._loss.values())
+        return self.open and not self.disturbed
 
     def cut(self, *ways: Way) -> None:
         """Let nothing pass; both ways unless told. What is on its way waits."""
@@ -178,6 +185,7 @@ class Link:
         for way in Way:
             self._cut[way] = False
             self._delay[way] = self._loss[way] = 0.0
+        self.disturbed = False
         for way in Way:
             # Not in here: what arrives may do anything.
             self.kernel.plan(0.0, self._pass_on, way)
@@ -186,11 +194,13 @@ class Link:
         """Let everything take so much longer; both ways unless told."""
         for way in ways or Way:
             self._delay[way] = seconds
+        self.disturbed = True
 
     def lose(self, share: float, *ways: Way) -> None:
         """Lose this share of what is sent, which is then sent again; both ways unless told."""
         for way in ways or Way:
             self._loss[way] = share
+        self.disturbed = True
 
     def hang_up(self) -> None:
         """Close every connection, as the kernel of a process that died does."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.history.trial import JobLine, TrialLine
@@ -77,23 +77,21 @@ def _affected(trial: TrialLine, burden: Burden) -> list[JobLine]:
     return [job for job in trial.jobs if job.name in names]
 
 
-def _recovering(hit: Hit, starts: _Line) -> Iterator[float]:
-    """The starts after the hit that count: after a crash or a stop, another worker's."""
-    for index in range(starts.after(hit), len(starts.times)):
-        if not (hit.gone and starts.workers[index] == hit.victim):
-            yield starts.times[index]
-
-
 def _failover(hit: Hit, job: JobLine, starts: _Line, end: float) -> Sample:
-    first = next(_recovering(hit, starts), None)
+    """Until the next start by a worker that is able.
+
+    Also the victim, once it was started again: it is another instance then, that knows nothing of
+    what the first one held.
+    """
+    following = starts.after(hit)
+    first = starts.times[following] if following < len(starts.times) else None
     return _sample(hit, job.name, first, end)
 
 
 def _outage(hit: Hit, job: JobLine, starts: _Line, end: float, grace: float) -> Sample:
     """The longest stretch without a start, beyond the job's period, whoever starts.
 
-    Here a victim that is back counts: the job is not out while it runs. Censored where the end
-    cuts off the longest stretch, already too long.
+    Censored where the end cuts off the longest stretch, already too long.
     """
     following = starts.after(hit)
     # Before its first due time, a job is not out.
