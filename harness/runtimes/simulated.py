@@ -23,6 +23,7 @@ from harness.runtimes.calibration import Calibration
 from harness.runtimes.cluster import TrialError
 from harness.runtimes.spec import ClusterSpec
 from harness.simulation.kernel import Kernel
+from harness.simulation.latency import Lateness
 from harness.simulation.loop import SimulatedLoop
 from harness.simulation.network import Link, Way
 from harness.simulation.randomness import stream
@@ -218,7 +219,7 @@ class SimulatedCluster:
         count = self._starts[worker] = self._starts.get(worker, 0) + 1
         identity = worker if count == 1 else f"{worker}.{count}"
         timers = stream(self._spec.seed, identity, "timers")
-        overshoot = partial(self._calibration.overshoot.draw, timers)
+        overshoot = Lateness(self._calibration.overshoot, timers)
         loop = SimulatedLoop(self._kernel, identity, overshoot=overshoot)
         life = _Life(worker, identity, loop, self._runner.create_future())
         self._loops.append(loop)

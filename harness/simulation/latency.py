@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
@@ -25,8 +24,12 @@ class Latency:
 
     def draw(self, random: Random) -> float:
         """One duration (inverse transform sampling)."""
+        return self.quantile(random.random())
+
+    def quantile(self, share: float) -> float:
+        """The duration that this share of them does not exceed; `share` from 0 to below 1."""
         quantiles = self.quantiles
-        place = random.random() * (len(quantiles) - 1)
+        place = share * (len(quantiles) - 1)
         index = int(place)
         low = quantiles[index]
         if place == index:
@@ -35,9 +38,28 @@ class Latency:
         # Rounding may take it past the upper one.
         return min(high, low + (place - index) * (high - low))
 
-    def share_below(self, seconds: float) -> float:
-        """The share of durations that are shorter, as far as the table tells."""
-        return bisect_left(self.quantiles, seconds) / len(self.quantiles)
+
+class Lateness:
+    """By how much a process is late for its timers, in seconds: the same for the same due time.
+
+    Timers that are due within the same few milliseconds are late alike, as a process that wakes up
+    runs all that are due by then, in order. Drawn one by one, they would overtake each other.
+    """
+
+    __slots__ = ("_latency", "_seed")
+
+    # Finer than what timers are late by, and coarser than what a program does between two of them.
+    TOGETHER = 0.005
+
+    def __init__(self, latency: Latency, random: Random) -> None:
+        self._latency = latency
+        self._seed = random.getrandbits(60)
+
+    def __call__(self, due: float) -> float:
+        """How late a timer is that is due at this moment."""
+        # The hash of numbers is no secret: it is the same in every process.
+        mixed = hash((self._seed, int(due / self.TOGETHER))) & 0xFFFF_FFFF_FFFF
+        return self._latency.quantile(mixed / 0x1_0000_0000_0000)
 
 
 def constant(seconds: float) -> Latency:

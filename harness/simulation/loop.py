@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import math
 import warnings
 import weakref
 from asyncio import Future
@@ -32,8 +33,9 @@ class SimulatedLoop(RealWorld):
     """Runs coroutines unmodified; time passes only where nothing is left to do.
 
     `drift` is by how much its clock is fast (0.01: a hundredth), also for its timers. `overshoot`
-    draws by how many seconds a timer fires late; None for never. What a program cannot do in
-    virtual time (sockets, threads, subprocesses, signals) raises SimulationError.
+    says by how many seconds a timer fires late that is due at a moment; None for never. What a
+    program cannot do in virtual time (sockets, threads, subprocesses, signals) raises
+    SimulationError.
 
     It may be paused, as by SIGSTOP, and killed, as by SIGKILL: then nothing of it runs again, no
     `finally` either. What is left of it stays in the kernel's graveyard until `bury`.
@@ -49,13 +51,15 @@ class SimulatedLoop(RealWorld):
         name: str = "loop",
         *,
         drift: float = 0.0,
-        overshoot: Callable[[], float] | None = None,
+        overshoot: Callable[[float], float] | None = None,
     ) -> None:
         self.kernel = kernel
         self.name = name
         self.dead = False
         # What a paused loop would have run; None while it is not paused.
         self.held: list[Handle] | None = None
+        # When it last went on after a pause, in virtual time.
+        self.resumed_at = -math.inf
         self._inbox: list[Handle] = []
         self._errors: list[BaseException] = []
         self._corpses: list[asyncio.Task[Any]] = []
@@ -91,7 +95,7 @@ class SimulatedLoop(RealWorld):
             return
         held, self.held = self.held, None
         arrived, self._inbox = self._inbox, []
-        now = self.kernel.now
+        now = self.resumed_at = self.kernel.now
         was_ready = [handle for handle in held if handle.at < 0]
         timers = [handle for handle in held if handle.at >= 0]
         self.kernel.ready.extend([*was_ready, *arrived, *timers])
@@ -242,7 +246,7 @@ class SimulatedLoop(RealWorld):
         else:
             at = self._moment(self.time() + delay)
             if self._overshoot is not None:
-                at += self._overshoot()
+                at += self._overshoot(at)
         handle = _new(Handle)
         handle.loop = self
         handle.callback = callback
@@ -265,7 +269,7 @@ class SimulatedLoop(RealWorld):
         # Not by way of call_later: rounding would part a timeout from a sleep that ends with it.
         at = self._moment(when)
         if self._overshoot is not None:
-            at += self._overshoot()
+            at += self._overshoot(at)
         handle = Handle(self, callback, args, copy_context() if context is None else context, at)
         if not self.dead:
             self.kernel.enqueue(at, handle)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.simulation.latency import Latency, constant, of_samples
+from harness.simulation.latency import Latency, Lateness, constant, of_samples
 from harness.simulation.randomness import stream
 
 SECONDS = st.floats(0, 1e6, allow_nan=False)
@@ -47,11 +47,6 @@ def test_the_median_of_what_is_drawn_is_that_of_the_samples() -> None:
     assert sorted(drawn)[4750] == pytest.approx(sorted(samples)[4750], rel=0.1)
 
 
-def test_the_share_below_is_read_from_the_table() -> None:
-    latency = Latency((1.0, 2.0, 3.0, 4.0))
-    assert [latency.share_below(at) for at in (0.5, 1.0, 2.5, 9.0)] == [0, 0, 0.5, 1]
-
-
 @pytest.mark.parametrize("quantiles", [(), (2.0, 1.0), (-1.0, 1.0)])
 def test_a_table_that_is_none_is_refused(quantiles: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="latency"):
@@ -69,3 +64,21 @@ def test_streams_are_told_apart_by_seed_and_name() -> None:
 
     assert first("a", 1) == first("a", 1)
     assert len({first("a", 1), first("a", 2), first("b", 1), stream(2, "a", 1).random()}) == 4
+
+
+def test_timers_due_together_are_late_alike_and_others_are_not() -> None:
+    late = Lateness(Latency((0.0, 0.001, 0.004)), Random(1))
+    assert late(1.0001) == late(1.0049)
+    drawn = [late((moment + 0.5) * 0.005) for moment in range(4000)]
+    assert len(set(drawn)) > 3900
+    assert min(drawn) >= 0.0
+    assert max(drawn) <= 0.004
+    assert median(drawn) == pytest.approx(0.001, abs=0.0001)
+
+
+def test_workers_are_not_late_alike() -> None:
+    latency = Latency((0.0, 0.001))
+    first, second = (Lateness(latency, Random(seed)) for seed in (1, 2))
+    moments = [number * 0.5 for number in range(2000)]
+    sooner = sum(first(moment) < second(moment) for moment in moments)
+    assert 900 < sooner < 1100

@@ -221,9 +221,9 @@ def test_a_skew_leaves_what_the_clock_shows_and_counts_from_then_on() -> None:
     assert not handle.cancelled()
 
 
-def test_timers_overshoot_by_what_is_drawn() -> None:
+def test_timers_overshoot_by_what_is_said_of_their_moment() -> None:
     kernel, log = Kernel(), []
-    loop = SimulatedLoop(kernel, overshoot=iter([0.5, 0.25]).__next__)
+    loop = SimulatedLoop(kernel, overshoot={1.0: 0.5, 2.0: 0.25}.__getitem__)
     loop.call_later(1, lambda: log.append(kernel.now))
     loop.call_at(2, lambda: log.append(kernel.now))
     run_for(kernel, 5)

@@ -97,8 +97,13 @@ class SimulatedSession:
         self._change(SessionState.CONNECTED)
 
     def _was_reset(self, connection: Connection) -> None:
-        # As kazoo's thread does, it tells of it a little later.
-        self._loop.call_soon(self._gone, connection, context=self._context)
+        # kazoo's thread tells the event loop of it a little later. But after a pause both want the
+        # processor, and either may be first: that thread, or the timers that ran out meanwhile.
+        just_resumed = self._loop.resumed_at == self._server.kernel.now
+        if just_resumed and self._random.random() < 0.5:
+            self._gone(connection)
+        else:
+            self._loop.call_soon(self._gone, connection, context=self._context)
 
     def _gone(self, connection: Connection) -> None:
         if connection is self.connection:
