@@ -33,7 +33,7 @@ SLEEPS = 200_000  # a round
 SLEEPERS = (10, 1000)
 APPROACHES = ("redis-lock", "zookeeper-leader", "postgres-queue")
 # Workers, and virtual seconds of a trial with so many.
-SIZES = ((10, 300.0), (100, 60.0), (1000, 10.0))
+SIZES = ((5, 600.0), (10, 600.0), (100, 60.0), (1000, 30.0))
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "steady.yaml"
 
 

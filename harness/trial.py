@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 import math
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +28,7 @@ from harness.runtimes.spec import ClusterSpec
 from harness.scenario import model
 from harness.simulation.kernel import Kernel, SimulationError
 from harness.simulation.loop import SimulatedLoop
-from harness.simulation.memory import rare_collection
+from harness.simulation.memory import no_collection
 from harness.simulation.seal import sealed
 from harness.worker.schedule import job_line
 from harness.worker.sink import Policy
@@ -37,6 +38,8 @@ _DRAIN = 10.0
 
 # How often a simulated trial is looked at, in virtual seconds; and at most, from start to end.
 _LOOK_EVERY = 0.1
+# Seconds of virtual time between two looks for cycles: by no other clock may one be taken apart.
+_COLLECT_EVERY = 60.0
 _LOOKS = 1000
 
 
@@ -96,6 +99,8 @@ def simulate(
         return await conduct(trial, faults, cluster, log)
 
     def look(main: asyncio.Task[str | None]) -> None:
+        if kernel.now // _COLLECT_EVERY > (kernel.now - every) // _COLLECT_EVERY:
+            gc.collect()
         if not goes_on(kernel.now):
             loop.deliver(main.cancel)
         elif kernel.now < trial.scenario.duration:
@@ -105,15 +110,19 @@ def simulate(
     main = loop.create_task(run())
     look(main)
     try:
-        with sealed() as seal, rare_collection():
+        with sealed() as seal, no_collection():
             error: str | None = loop.run_until_complete(main)
     except asyncio.CancelledError:
         error = None
     except SimulationError as trouble:
         error = str(trouble)
+    except Exception as trouble:
+        error = f"{type(trouble).__name__}: {trouble}"
+        log(traceback.format_exc())
     finally:
         loop.close()
-    return seal.breaches[0] if seal.breaches else error
+    breaches = [*seal.breaches, *kernel.breaches]
+    return breaches[0] if breaches else error
 
 
 async def conduct(

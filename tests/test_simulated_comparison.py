@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from harness.faults.pause import Pause
 from harness.history.event import Event
 from harness.history.reading import read_history
 from harness.runtimes.calibration import default_calibration
+from harness.runtimes.cluster import TrialError
 from harness.scenario.target import Form, Target
 from harness.trial import Trial, simulate
 from harness.verdict.judge import judge
@@ -273,9 +277,29 @@ def test_a_trial_whose_process_dies_does_not_count_and_hides_no_other(
         assert result.checksum is None
 
 
+def test_a_trial_whose_process_is_killed_once_comes_to_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undisturbed = measured(request_of(tmp_path / "1", at_once=2))
+    real = simulated.simulate
+    killed = tmp_path / "killed"
+
+    def dying(one: Trial, *more: Any) -> str | None:
+        if one.seed == 8 and not killed.exists():
+            killed.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(one, *more)
+
+    monkeypatch.setattr(simulated, "simulate", dying)
+    found = measured(request_of(tmp_path / "2", at_once=2))
+    assert killed.exists()
+    assert found.results == undisturbed.results
+    assert files(tmp_path / "1") == files(tmp_path / "2")
+
+
 def test_a_history_that_cannot_be_written_makes_its_trial_invalid(tmp_path: Path) -> None:
     request = request_of(tmp_path, approaches=BOTH[:1], repeat=1)
-    (tmp_path / "histories" / "uncoordinated-1.jsonl").write_text("taken")
+    (tmp_path / "histories" / "uncoordinated-1.jsonl").mkdir()
     found = measured(request)
     assert "its history could not be written" in found.results[0].invalid[0]
 
@@ -285,8 +309,7 @@ def test_a_history_that_cannot_be_written_makes_its_trial_invalid(tmp_path: Path
 
 def results_of(work: Callable[[int, pool.Pulse], Any], tasks: int, size: int) -> dict[int, Any]:
     found: dict[int, Any] = {}
-    with pool.Pool(size, work) as workers:
-        workers.run(iter(range(tasks)), found.__setitem__, lambda: None)
+    pool.Pool(size, work).run(iter(range(tasks)), found.__setitem__, lambda: None)
     return found
 
 
@@ -300,12 +323,63 @@ def test_an_error_of_the_program_itself_is_raised() -> None:
         results_of(lambda task, _: 1 // (task - 3), 5, 2)
 
 
-def test_tasks_that_a_dead_process_had_not_begun_are_done_by_others() -> None:
+def test_few_tasks_are_taken_before_there_is_somebody_to_do_them() -> None:
+    taken = over = most = 0
+
+    def tasks() -> Iterator[int]:
+        nonlocal taken, most
+        for taken in range(1, 301):
+            most = max(most, taken - over)
+            yield taken
+
+    def take(_task: int, _result: int | pool.Died) -> None:
+        nonlocal over
+        over += 1
+
+    workers: pool.Pool[int, int] = pool.Pool(3, lambda task, _: task)
+    workers.run(tasks(), take, lambda: None)
+    assert (taken, over, most) == (300, 300, 6)
+
+
+def test_nothing_is_forked_while_a_thread_runs_and_nothing_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads: list[int] = []
+    fork = os.fork
+
+    def noted() -> int:
+        threads.append(threading.active_count())
+        return fork()
+
+    monkeypatch.setattr(os, "fork", noted)
+    before = threading.active_count()
+    results_of(lambda task, _: os._exit(3) if task == 7 else task, 20, 3)
+    assert len(threads) > 6
+    assert set(threads) == {before}
+    assert threading.active_count() == before
+    assert multiprocessing.active_children() == []
+
+
+def test_where_no_process_can_be_forked_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    forks = [os.fork]
+
+    def second_fails() -> int:
+        if not forks:
+            raise BlockingIOError(errno.EAGAIN, "no more")
+        return forks.pop()()
+
+    monkeypatch.setattr(os, "fork", second_fails)
+    with pytest.raises(TrialError, match="no process could be started: no more"):
+        results_of(lambda task, _: task, 5, 3)
+    assert multiprocessing.active_children() == []
+
+
+def test_tasks_in_hand_when_a_process_dies_are_done_by_others() -> None:
     found = results_of(lambda task, _: os._exit(3) if task % 50 == 7 else task, 200, 2)
     died = {task for task, result in found.items() if isinstance(result, pool.Died)}
     assert died == {7, 57, 107, 157}
     assert found[7] == pool.Died("its process ended with code 3")
-    assert all(found[task] == task for task in range(200) if task not in died)
+    assert {task for task in range(200) if found[task] == task} == {*range(200)} - died
 
 
 def test_a_process_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -316,6 +390,6 @@ def test_a_process_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch)
         while True:
             pass
 
-    with pool.Pool(2, endless) as workers:
-        workers.run(iter(range(2)), found.__setitem__, workers.stop)
+    workers = pool.Pool(2, endless)
+    workers.run(iter(range(2)), found.__setitem__, workers.stop)
     assert found == {}

@@ -27,8 +27,8 @@ def fidelity(
     approach: Annotated[
         list[str] | None, typer.Option(help="Only this approach; may be given several times.")
     ] = None,
-    live: Annotated[int, typer.Option(min=1, help="Live trials of each approach.")] = 10,
-    sim: Annotated[int, typer.Option(min=1, help="Simulated trials of each approach.")] = 200,
+    live: Annotated[int, typer.Option(min=3, help="Live trials of each approach.")] = 10,
+    sim: Annotated[int, typer.Option(min=20, help="Simulated trials of each.")] = 200,
     seed: Annotated[int, typer.Option(help="What all chance is drawn from.")] = 1,
     calibration: Annotated[
         Path | None, typer.Option(help="What a simulation imitates; by default a usual machine.")

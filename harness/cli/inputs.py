@@ -86,6 +86,8 @@ def calibration(path: Path | None) -> Calibration | None:
 def report_directory(out: Path | None, scenario: str, first: str) -> Path:
     """Make the directory of a report, and the `first` one in it, which says that it is taken."""
     directory = out or REPORTS
+    if out is not None and out.is_dir() and any(out.iterdir()):
+        fail(f"{out} is not empty; give another --out", Exit.BAD_INPUT)
     try:
         directory = out or new_directory(REPORTS, scenario)
         (directory / first).mkdir(parents=True)

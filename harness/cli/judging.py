@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Annotated, Any
+from zlib import crc32
 
 import typer
 from rich.console import Console
@@ -18,7 +19,7 @@ from harness.session import Exit
 from harness.verdict.judge import judge
 from harness.verdict.model import Verdict
 from harness.verdict.result import result_as_json, summarize
-from harness.verdict.tally import tally
+from harness.verdict.tally import Tally, tally
 
 
 @app.command()
@@ -54,8 +55,13 @@ def _checked(history: History, verdict: Verdict) -> dict[str, Any]:
         "history": str(history.path),
         "torn": history.torn,
         "partial": verdict.partial,
-        **result_as_json(summarize(history.trial.approach, [tally(verdict)])),
+        **result_as_json(summarize(history.trial.approach, [_tallied(history, verdict)])),
     }
+
+
+def _tallied(history: History, verdict: Verdict) -> Tally:
+    assert history.path is not None
+    return tally(verdict, crc32(history.path.read_bytes()))
 
 
 def _print_checked(histories: list[History], verdicts: list[Verdict]) -> None:

@@ -65,13 +65,17 @@ def calibrate(
     """Measure how long coordinators take on this machine, for `run --runtime sim` to imitate."""
     if out.exists():
         fail(f"--out {out}: is there already; give another name", Exit.BAD_INPUT)
-    if not out.parent.is_dir():
-        fail(f"--out {out}: no such directory", Exit.BAD_INPUT)
+    try:
+        out.touch(exist_ok=False)
+    except OSError as error:
+        fail(f"--out {out}: {error.strerror}", Exit.BAD_INPUT)
     try:
         measured = run_calibration(os.environ, lambda line: print(line, file=sys.stderr))
     except (LauncherError, TrialError, ServerError) as error:
+        out.unlink()
         fail(str(error), Exit.ENVIRONMENT)
     except KeyboardInterrupt:
+        out.unlink()
         fail("interrupted: nothing was written", Exit.INTERRUPTED)
     for note in measured.notes:
         print(note, file=sys.stderr)

@@ -1,30 +1,32 @@
 """Work spread over forked processes, none of which outlives the one that forked it.
 
 Processes and not threads, for the work is Python's own; forked, for then they begin at once, with
-all that is loaded. A process that dies takes with it the task that it had, and no other.
+all that is loaded. A task must come to the same however often it is done: where a process dies,
+what was in hand is done again.
 """
 
 from __future__ import annotations
 
-import ctypes
 import gc
+import math
 import mmap
 import os
 import signal
 import sys
 import time
 import traceback
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkProcess
-from types import TracebackType
-from typing import Generic, TypeVar
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import active_children
+from multiprocessing.context import ForkContext, ForkProcess
+from typing import Any, Generic, TypeVar
 
 from harness.runtimes.cluster import TrialError
+from harness.runtimes.launcher import end_with_parent
 
 TaskT = TypeVar("TaskT")
 ResultT = TypeVar("ResultT")
@@ -33,14 +35,8 @@ ResultT = TypeVar("ResultT")
 Pulse = Callable[[float], bool]
 
 _LOOK_EVERY = 0.2  # s
-# Tasks that are shorter than this, in seconds, are handed out two at a time.
-_SHORT = 0.05
 # How long a task that is told to stop may take to do so, in seconds.
 _PATIENCE = 5.0
-# Garbage is looked for between tasks, this often, in seconds; within one it hardly ever is.
-_COLLECT_EVERY = 2.0
-_COLLECT_AFTER = 100_000
-_PR_SET_PDEATHSIG = 1
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -51,55 +47,18 @@ class Died:
     how: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Raised:
-    text: str
-
-
-@dataclass(eq=False, slots=True)
-class _Child(Generic[TaskT]):
-    slot: int
-    process: ForkProcess
-    connection: Connection
-    tasks: deque[TaskT] = field(default_factory=deque)
-
-
 class Pool(Generic[TaskT, ResultT]):
-    """A context: `size` processes that do `work`. To be used from the main thread.
+    """Does `work` in `size` processes. To be used from the main thread.
 
-    `work` gets a task and a Pulse; what it raises is raised here. Raises TrialError where no
-    process can be started.
+    `work` gets a task and a Pulse; what it raises is raised here.
     """
 
     def __init__(self, size: int, work: Callable[[TaskT, Pulse], ResultT]) -> None:
-        self._work = work
-        self._children: list[_Child[TaskT]] = []
-        # Shared with the children: whether to stop, and how much each has done of its task.
-        self._memory = mmap.mmap(-1, 8 * (size + 1))
-        self._shared = memoryview(self._memory).cast("d")
         self._size = size
+        self._work = work
         self._deadline: float | None = None
-        self._began = time.monotonic()
-        self._over = 0
-
-    def __enter__(self) -> Pool[TaskT, ResultT]:
-        for slot in range(1, self._size + 1):
-            self._children.append(self._fork(slot))
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        where: TracebackType | None,
-    ) -> None:
-        for child in self._children:
-            child.process.kill()
-        for child in self._children:
-            child.process.join()
-            child.connection.close()
-        self._shared.release()
-        self._memory.close()
+        # Shared with the children: whether to stop, and how much is done of each task in hand.
+        self._shared = memoryview(mmap.mmap(-1, 8 * (2 * size + 1))).cast("d")
 
     @property
     def under_way(self) -> float:
@@ -107,7 +66,7 @@ class Pool(Generic[TaskT, ResultT]):
         return sum(self._shared[1:])
 
     def stop(self) -> None:
-        """Hand out no more; what is under way is told to end, and killed if it does not."""
+        """Begin no more; what is under way is told to end, and killed if it does not."""
         if self._deadline is None:
             self._deadline = time.monotonic() + _PATIENCE
             self._shared[0] = 1.0
@@ -120,138 +79,122 @@ class Pool(Generic[TaskT, ResultT]):
     ) -> None:
         """Do all tasks; `take` is given each with its result, in no order, `look` called often.
 
-        A task is taken out of `tasks` when there is somebody to do it.
+        Two for each process are taken out of `tasks` at a time. Those in hand when a process dies
+        are done again one by one, which shows the one that it dies of. Raises TrialError where no
+        process can be started.
         """
         waiting = iter(tasks)
-        self._feed(waiting)
-        while busy := [child for child in self._children if child.tasks]:
-            if self._deadline is not None and time.monotonic() > self._deadline:
-                return
-            ready = set(wait([child.connection for child in busy], timeout=_LOOK_EVERY))
-            for child in busy:
-                if child.connection in ready:
-                    waiting = self._hear(child, take, waiting)
-            self._feed(waiting)
-            look()
+        while suspects := self._spread(self._size, waiting, take, look)[0]:
+            for suspect in suspects:
+                undone, how = self._spread(1, iter([suspect]), take, look)
+                if undone:
+                    take(suspect, Died(how))
 
-    def _hear(
+    def _spread(
         self,
-        child: _Child[TaskT],
-        take: Callable[[TaskT, ResultT | Died], None],
+        size: int,
         waiting: Iterator[TaskT],
-    ) -> Iterator[TaskT]:
-        """Take one result; gives what is still to be done."""
+        take: Callable[[TaskT, ResultT | Died], None],
+        look: Callable[[], None],
+    ) -> tuple[list[TaskT], str]:
+        """Do them until a process dies: those in hand then, and what the first process died of."""
+        in_hand: dict[int, TaskT] = {}
+        slots: dict[Future[ResultT | None], int] = {}
         try:
-            result: ResultT | _Raised | None = child.connection.recv()
-        except (EOFError, OSError):
-            take(child.tasks.popleft(), Died(self._bury(child)))
-            return _chained(list(child.tasks), waiting)
-        task = child.tasks.popleft()
-        self._over += 1
-        if isinstance(result, _Raised):
-            raise RuntimeError(result.text)
-        if result is not None:
-            take(task, result)
-        return waiting
+            with _started(size, self._do) as (executor, processes):
+                while True:
+                    free = set(() if self._deadline else range(1, 2 * size + 1)) - in_hand.keys()
+                    for slot, task in zip(free, waiting, strict=False):
+                        in_hand[slot] = task
+                        slots[executor.submit(_do_here, task, slot)] = slot
+                    if not in_hand or time.monotonic() > (self._deadline or math.inf):
+                        return [], ""
+                    for future in wait(slots, _LOOK_EVERY, FIRST_COMPLETED).done:
+                        result, slot = future.result(), slots.pop(future)
+                        task = in_hand.pop(slot)
+                        self._shared[slot] = 0.0
+                        if result is not None:
+                            take(task, result)
+                    look()
+        except BrokenProcessPool:
+            for slot in in_hand:
+                self._shared[slot] = 0.0
+            return list(in_hand.values()), _how(processes)
 
-    def _bury(self, child: _Child[TaskT]) -> str:
-        """How it died; another one takes its place."""
-        child.process.join()
-        child.connection.close()
-        self._shared[child.slot] = 0.0
-        self._children.remove(child)
-        self._children.append(self._fork(child.slot))
-        return _how(child.process.exitcode or 0)
-
-    def _feed(self, waiting: Iterator[TaskT]) -> None:
-        """Give everybody something to do; the next task at once only where tasks are short."""
-        elapsed = time.monotonic() - self._began
-        short = self._over > 0 and elapsed * self._size / self._over < _SHORT
-        for depth in (1, 2) if short else (1,):
-            for child in self._children:
-                if len(child.tasks) >= depth or self._deadline is not None:
-                    continue
-                for task in waiting:
-                    child.tasks.append(task)
-                    # One that has just died is noticed when it is listened to.
-                    with suppress(OSError):
-                        child.connection.send(task)
-                    break
-
-    def _fork(self, slot: int) -> _Child[TaskT]:
-        context = get_context("fork")
-        ours, theirs = context.Pipe()
-        parent = os.getpid()
-
-        def serve() -> None:
-            _become_a_child(parent)
-            for other in (ours, *(child.connection for child in self._children)):
-                other.close()
-            self._serve(theirs, slot)
-
-        process = context.Process(target=serve, daemon=True)
-        try:
-            with _no_signals():
-                process.start()
-        except OSError as error:
-            raise TrialError(f"no process could be started: {error.strerror or error}") from None
-        finally:
-            theirs.close()
-        return _Child(slot, process, ours)
-
-    def _serve(self, connection: Connection, slot: int) -> None:
-        """Do tasks until there is nobody left to do them for."""
-        shared = self._shared
+    def _do(self, task: TaskT, slot: int) -> ResultT | None:
+        """In a child: do a task, unless it is too late to begin."""
 
         def pulse(share: float) -> bool:
-            shared[slot] = share
-            return not shared[0]
+            self._shared[slot] = share
+            return not self._shared[0]
 
-        collected = time.monotonic()
-        with suppress(EOFError, BrokenPipeError, ConnectionResetError):
-            while True:
-                task: TaskT = connection.recv()
-                if time.monotonic() - collected > _COLLECT_EVERY:
-                    gc.collect()
-                    collected = time.monotonic()
-                result: ResultT | _Raised | None
-                try:
-                    result = None if shared[0] else self._work(task, pulse)
-                except Exception:
-                    result = _Raised(traceback.format_exc())
-                shared[slot] = 0.0
-                connection.send(result)
+        try:
+            return None if self._shared[0] else self._work(task, pulse)
+        except Exception:
+            # As text: not every exception gets through a pipe.
+            raise RuntimeError(traceback.format_exc()) from None
 
 
-def _become_a_child(parent: int) -> None:
-    """Leave signals to the parent, die with it, and seldom look for garbage."""
+class _Process(ForkProcess):
+    def terminate(self) -> None:
+        """Kill it: it ignores SIGTERM, and the executor waits for those that it terminates."""
+        self.kill()
+
+
+class _Context(ForkContext):
+    Process = _Process
+
+
+@contextmanager
+def _started(
+    size: int, do: Callable[[Any, int], Any]
+) -> Iterator[tuple[ProcessPoolExecutor, list[_Process]]]:
+    """An executor and its processes, which are killed in the end."""
+    prepare = partial(_become_a_child, end_with_parent(), do)
+    with ProcessPoolExecutor(size, _Context(), prepare) as executor:
+        # No signal may arrive: for a moment a forked child has its parent's handlers.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        processes: list[_Process] = []
+        try:
+            try:
+                # The first task forks all processes, and only then starts the executor's threads.
+                executor.submit(os.getpid)
+            except OSError as error:
+                raise TrialError(f"no process could be started: {error.strerror}") from None
+            finally:
+                processes += [one for one in active_children() if isinstance(one, _Process)]
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            yield executor, processes
+        finally:
+            for process in processes:
+                process.kill()
+                process.join()
+
+
+_work_here: Callable[[Any, int], Any]  # in a child, set once
+
+
+def _do_here(task: Any, slot: int) -> Any:
+    return _work_here(task, slot)
+
+
+def _become_a_child(end_with_parent: Callable[[], None], do: Callable[[Any, int], Any]) -> None:
+    """Leave signals to the parent, and die with it."""
+    global _work_here
+    _work_here = do
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
-    gc.freeze()  # what the parent made stays shared with it
-    gc.set_threshold(_COLLECT_AFTER)
+        end_with_parent()
+    # What a program prints in the middle of a trial is no part of our own output.
+    os.dup2(2, 1)
+    # What is loaded stays: no collection between tasks need look at it.
+    gc.freeze()
 
 
-@contextmanager
-def _no_signals() -> Iterator[None]:
-    """Let no signal arrive: for a moment a forked child has its parent's handlers."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _chained(first: list[TaskT], then: Iterator[TaskT]) -> Iterator[TaskT]:
-    yield from first
-    yield from then
-
-
-def _how(code: int) -> str:
+def _how(processes: list[_Process]) -> str:
+    code = (processes[0].exitcode or 0) if processes else -signal.SIGKILL
     if code >= 0:
         return f"its process ended with code {code}"
     name = signal.Signals(-code).name

@@ -133,14 +133,14 @@ class SimulatedComparison:
         cores = self._request.at_once or os.cpu_count() or 1
         size = min(cores, total)
         self._watch.simulating(total, size)
-        with Pool(size, self._run_one) as pool:
+        pool = Pool(size, self._run_one)
 
-            def look() -> None:
-                if stopping():
-                    pool.stop()
-                self._watch.reached(self._over, pool.under_way)
+        def look() -> None:
+            if stopping():
+                pool.stop()
+            self._watch.reached(self._over, pool.under_way)
 
-            pool.run(self._tasks(), self._take, look)
+        pool.run(self._tasks(), self._take, look)
         return self._over < total
 
     def measured(self, interrupted: bool) -> Measured:
@@ -272,6 +272,9 @@ def run_simulated(
     error: str | None
     checksum = 0
     try:
+        if kept is not None:
+            # A process that died may have left a piece of it.
+            kept.unlink(missing_ok=True)
         with Journal(kept, line, buffered=True) as journal:
             both = _Both(journal, condensed)
             log = path.with_suffix(".log").write_text

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pydantic.dataclasses import dataclass
 
-from harness.faults.cluster import SERVER_SIDE, Cluster, Landed, TargetGone
+from harness.faults.cluster import Cluster, Landed, TargetGone
 from harness.faults.fault import STRICT, Fault
 
 
@@ -22,6 +22,7 @@ class Expire(Fault):
 
     needs_coordinator: ClassVar[bool] = True
     needs_lease: ClassVar[bool] = True
+    momentary: ClassVar[bool] = True
 
     @property
     def lasts(self) -> float | None:
@@ -47,7 +48,3 @@ class Expire(Fault):
             if isinstance(error, BaseException) and not (landed and isinstance(error, TargetGone)):
                 raise error
         return min(landed, key=lambda one: one.at)
-
-    async def undo(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
-        """Nothing: it is over as soon as it happened."""
-        return Landed(cluster.now(), SERVER_SIDE)

@@ -26,6 +26,8 @@ class Fault(ABC):
     undone_at_end: ClassVar[bool] = True
     # Whether it acts on what is between a worker and a coordinator.
     needs_coordinator: ClassVar[bool] = False
+    # Whether it is over as soon as it happened, and nothing is to undo.
+    momentary: ClassVar[bool] = False
     # Whether it can only hit a worker that holds a lease.
     needs_lease: ClassVar[bool] = False
 

@@ -71,6 +71,9 @@ async def _hold_and_undo(
     fault = planned.fault
     if fault.lasts is None:
         return
+    if fault.momentary:
+        _record("fault.healed", planned, cluster, victims, landed)
+        return
     try:
         await asyncio.sleep(landed.at + fault.lasts - cluster.now())
         await _undo(planned, cluster, victims)

@@ -55,7 +55,7 @@ class Launcher:
 
     def __enter__(self) -> Launcher:
         _require_linux()
-        self._prepare = _end_with_parent()
+        self._prepare = end_with_parent()
         self._reaper = _start_reaper(self.directory)
         self.directory.mkdir()
         self.directory.chmod(0o755)  # whatever the umask: servers may run as another user
@@ -155,7 +155,7 @@ def _start_reaper(directory: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def _end_with_parent() -> Callable[[], None]:
+def end_with_parent() -> Callable[[], None]:
     """What a child runs before its program: let the kernel kill it when we die."""
     libc = ctypes.CDLL(None)
     parent = os.getpid()

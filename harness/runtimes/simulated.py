@@ -23,7 +23,7 @@ from harness.runtimes.calibration import Calibration
 from harness.runtimes.cluster import TrialError
 from harness.runtimes.spec import ClusterSpec
 from harness.simulation.kernel import Kernel
-from harness.simulation.latency import Lateness
+from harness.simulation.latency import Overshoot
 from harness.simulation.loop import SimulatedLoop
 from harness.simulation.network import Link, Way
 from harness.simulation.randomness import stream
@@ -184,6 +184,8 @@ class SimulatedCluster:
                 )
         except TimeoutError:
             raise NotLanded(f"{worker} was not ready {_READY:g} s after its restart") from None
+        if life.exited.done():
+            raise NotLanded(f"{worker} ended before it was ready")
         return Landed(self.now(), MECHANISM)
 
     async def pause(self, worker: str) -> Landed:
@@ -219,7 +221,7 @@ class SimulatedCluster:
         count = self._starts[worker] = self._starts.get(worker, 0) + 1
         identity = worker if count == 1 else f"{worker}.{count}"
         timers = stream(self._spec.seed, identity, "timers")
-        overshoot = Lateness(self._calibration.overshoot, timers)
+        overshoot = Overshoot(self._calibration.overshoot, timers)
         loop = SimulatedLoop(self._kernel, identity, overshoot=overshoot)
         life = _Life(worker, identity, loop, self._runner.create_future())
         self._loops.append(loop)
@@ -270,7 +272,8 @@ class SimulatedCluster:
     def _ask_to_stop(self, life: _Life) -> None:
         # As SIGTERM: before the start there is nothing to finish.
         if life.worker is None:
-            self._end(life)
+            life.loop.kill()
+            self._exit(life, code=0)
         else:
             life.worker.stop()
 

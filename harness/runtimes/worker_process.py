@@ -71,10 +71,26 @@ async def serve(control: asyncio.StreamReader, output: int) -> None:
     recorder.started = True
     worker = Worker(_instance(settings), port, clock, sink, recorder, calls)
     loop.add_signal_handler(signal.SIGTERM, worker.stop)
+    uncaught = _collect_uncaught(loop)
     await work(approach, worker)
+    if uncaught:
+        raise uncaught[0]
     if port is not None:
         await port.close()
     sink.close()
+
+
+def _collect_uncaught(loop: asyncio.AbstractEventLoop) -> list[BaseException]:
+    """Errors that nobody catches, of callbacks and of tasks that nobody waits for, as they come."""
+    uncaught: list[BaseException] = []
+
+    def take(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        loop.default_exception_handler(context)
+        if isinstance(error := context.get("exception"), BaseException):
+            uncaught.append(error)
+
+    loop.set_exception_handler(take)
+    return uncaught
 
 
 async def _port(approach: Approach[Any], settings: Settings, calls: CallCount) -> Any:

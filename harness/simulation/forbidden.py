@@ -6,6 +6,8 @@ import _thread
 import os
 import random
 import secrets
+import select
+import signal
 import socket
 import subprocess
 import threading
@@ -33,11 +35,11 @@ class Forbidden:
     unless: Unless | None = None
 
 
-CLOCK = "the loop's time()"
-CHANCE = "a random.Random with a seed of its own"
+CLOCK = "the loop's time(), or the worker's clock"
+CHANCE = "a random.Random with a seed of its own, as the worker's random(purpose)"
 NETWORK = "the simulated network"
 THREAD = "a task"
-PROCESS = "a loop of its own"
+PROCESS = "a task"
 
 
 def _functions(
@@ -70,6 +72,9 @@ FORBIDDEN: tuple[Forbidden, ...] = (
         CLOCK,
     ),
     *_functions(time, "sleep", "asyncio.sleep"),
+    *_functions(os, "times", CLOCK),
+    *_functions(signal, "alarm setitimer", "asyncio.timeout"),
+    *_functions(select, "select", "asyncio"),
     *_functions(time, "localtime gmtime ctime", CLOCK, _argument(0, "seconds")),
     *_functions(time, "asctime", CLOCK, _argument(0, "t")),
     *_functions(time, "strftime", CLOCK, _argument(1, "t")),

@@ -17,6 +17,9 @@ from harness.simulation.generators import Generators
 if TYPE_CHECKING:
     from harness.simulation.loop import SimulatedLoop
 
+# A world in which so many rounds go by without anything to wait for will not go on any more.
+MOST_ROUNDS = 100_000
+
 # SimPy's own priority of what is neither urgent nor an interruption.
 NORMAL = 1
 
@@ -28,7 +31,8 @@ class SimulationError(RuntimeError):
 class Handle:
     """A callback that an event loop is to run: asyncio's Handle and TimerHandle in one.
 
-    `callback` is None once it is cancelled. `at` is when it is due, in virtual time.
+    `callback` is None once it is cancelled. `at` is when it is due, in virtual time; negative where
+    that is the next round.
     """
 
     __slots__ = ("args", "at", "callback", "context", "loop")
@@ -92,6 +96,10 @@ class Kernel(simpy.Environment):
         self.ready: deque[Handle] = deque()
         self.processed = 0
         self.lanes: dict[float, Lane] = {}
+        # What loops were asked for and refused, for the case that a program swallows the error.
+        self.breaches: list[str] = []
+        # How many tasks its loops have made: asyncio keeps those of all loops in one set.
+        self.tasks = 0
         self.generators = Generators()
         # Killed and not buried: while the world lasts, garbage collection must not find them,
         # for it would run their `finally`.
@@ -150,13 +158,18 @@ class Kernel(simpy.Environment):
         # One long function, as each call in it would be made for every single event.
         queue, ready = self._queue, self.ready
         popleft, add = ready.popleft, ready.append
-        happened = 0
+        happened = rounds = 0
         current: object = None
         hooks = sys.get_asyncgen_hooks()
         sys.set_asyncgen_hooks(self.generators.started, self.generators.abandoned)
         try:
             while not done():
-                if not ready:
+                if ready:
+                    rounds += 1
+                    if rounds > MOST_ROUNDS:
+                        raise SimulationError(self._stuck())
+                else:
+                    rounds = 0
                     try:
                         self._now = queue[0][0]
                     except IndexError:
@@ -206,6 +219,14 @@ class Kernel(simpy.Environment):
             sys.set_asyncgen_hooks(*hooks)
             _set_running_loop(None)
             self.processed += happened
+
+    def _stuck(self) -> str:
+        """What keeps the loops busy."""
+        names = sorted({handle.loop.name for handle in self.ready})
+        return (
+            f"time stands still at {self._now:g} s: {', '.join(names)} always had something to run"
+            f" in {MOST_ROUNDS} rounds, and waited for nothing"
+        )
 
 
 def _process(event: Any) -> None:

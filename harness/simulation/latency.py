@@ -39,26 +39,31 @@ class Latency:
         return min(high, low + (place - index) * (high - low))
 
 
-class Lateness:
-    """By how much a process is late for its timers, in seconds: the same for the same due time.
+class Overshoot:
+    """By how many seconds a process is late for its timers: drawn for each few milliseconds.
 
-    Timers that are due within the same few milliseconds are late alike, as a process that wakes up
-    runs all that are due by then, in order. Drawn one by one, they would overtake each other.
+    A process that wakes up runs all timers that are due by then, in order. So those that are due
+    together are late alike, and none is run before one that was due earlier. Drawn one by one, they
+    would overtake each other.
     """
 
-    __slots__ = ("_latency", "_seed")
-
-    # Finer than what timers are late by, and coarser than what a program does between two of them.
-    TOGETHER = 0.005
+    __slots__ = ("_latency", "_seed", "_together")
 
     def __init__(self, latency: Latency, random: Random) -> None:
         self._latency = latency
         self._seed = random.getrandbits(60)
+        # No shorter than the longest overshoot, so that only the stretch before matters.
+        self._together = max(0.005, latency.quantiles[-1])
 
     def __call__(self, due: float) -> float:
         """How late a timer is that is due at this moment."""
+        stretch = int(due / self._together)
+        since = due - stretch * self._together
+        return max(self._drawn(stretch), self._drawn(stretch - 1) - since)
+
+    def _drawn(self, stretch: int) -> float:
         # The hash of numbers is no secret: it is the same in every process.
-        mixed = hash((self._seed, int(due / self.TOGETHER))) & 0xFFFF_FFFF_FFFF
+        mixed = hash((self._seed, stretch)) & 0xFFFF_FFFF_FFFF
         return self._latency.quantile(mixed / 0x1_0000_0000_0000)
 
 

@@ -60,7 +60,9 @@ class SimulatedLoop(RealWorld):
         self.held: list[Handle] | None = None
         # When it last went on after a pause, in virtual time.
         self.resumed_at = -math.inf
+        # What arrived while it was paused: at its sockets, and at those of its other threads.
         self._inbox: list[Handle] = []
+        self._read: list[Handle] = []
         self._errors: list[BaseException] = []
         self._corpses: list[asyncio.Task[Any]] = []
         # The tasks in the order of their creation; asyncio's registry is one for all loops.
@@ -74,7 +76,6 @@ class SimulatedLoop(RealWorld):
         self._origin = kernel.now
         self._own_origin = kernel.now
         self._overshoot = overshoot
-        self._tasks = 0
         # The kernel's, at hand for what is done most often.
         self._add = kernel.ready.append
         self._queue: list[Any] = kernel._queue
@@ -90,17 +91,27 @@ class SimulatedLoop(RealWorld):
             self.held = []
 
     def resume(self) -> None:
-        """Go on: with what was ready, with what arrived, then with the timers that ran out."""
+        """Go on as a process does after SIGCONT, in the order of asyncio's own loop.
+
+        First what was ready and what other threads have read; then the timers that ran out; a round
+        later what arrived at its sockets. A wait for events that a stop interrupts ends without
+        them where its time is up (signal(7) on epoll_wait, PEP 475); without a timer, it goes on.
+        """
         if self.held is None or self.dead:
             return
         held, self.held = self.held, None
-        arrived, self._inbox = self._inbox, []
         now = self.resumed_at = self.kernel.now
         was_ready = [handle for handle in held if handle.at < 0]
         timers = [handle for handle in held if handle.at >= 0]
-        self.kernel.ready.extend([*was_ready, *arrived, *timers])
         # The clock went on meanwhile: nothing of it is due later than now.
         assert all(handle.at <= now for handle in timers)
+        read, self._read = self._read, []
+        arrived, self._inbox = self._inbox, []
+        self.kernel.ready.extend([*was_ready, *read, *timers])
+        if timers:
+            self.call_soon(self.kernel.ready.extend, arrived)
+        else:
+            self.kernel.ready.extend(arrived)
 
     @property
     def paused(self) -> bool:
@@ -116,6 +127,7 @@ class SimulatedLoop(RealWorld):
         self.dead = True
         self.held = []
         self._inbox.clear()
+        self._read.clear()
         self.kernel.graveyard[self] = None
 
     def bury(self) -> None:
@@ -162,7 +174,22 @@ class SimulatedLoop(RealWorld):
             return
         if self.held is not None:
             self._inbox.append(Handle(self, callback, args, contextvars.Context(), -1.0))
+        else:
+            self._take(callback, args)
+
+    def deliver_by_thread(self, callback: Callable[..., object], *args: Any) -> None:
+        """As deliver, for what a thread of its own reads: after a pause it does not wait its turn.
+
+        That is how kazoo reads; asyncio's own clients read in the loop.
+        """
+        if self.dead:
             return
+        if self.held is not None:
+            self._read.append(Handle(self, callback, args, contextvars.Context(), -1.0))
+        else:
+            self._take(callback, args)
+
+    def _take(self, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
         outer = _get_running_loop()
         _set_running_loop(self)
         try:
@@ -293,9 +320,10 @@ class SimulatedLoop(RealWorld):
         name: str | None = None,
         context: contextvars.Context | None = None,
     ) -> asyncio.Task[T]:
-        """A task of this loop, with a number of its own."""
-        self._tasks += 1
-        task = SimulatedTask(coro, loop=self, number=self._tasks, name=name, context=context)
+        """A task of this loop, with a number that no other of its world has."""
+        self.kernel.tasks += 1
+        number = self.kernel.tasks
+        task = SimulatedTask(coro, loop=self, number=number, name=name, context=context)
         if self.dead:
             self._corpses.append(task)
             return task
@@ -308,7 +336,7 @@ class SimulatedLoop(RealWorld):
     def run_until_complete(self, future: Any) -> Any:
         """Run the whole world until the future is done.
 
-        Raises SimulationError where it never will be, and whatever nobody else caught.
+        Raises SimulationError where it never will be. What callbacks raise is in `errors`.
         """
         if self._closed:
             raise RuntimeError("the event loop is closed")

@@ -6,22 +6,23 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# Reference counting frees nearly all of what a simulation lets go of; cycles come with exceptions.
-_ALLOCATIONS = 200_000
-
 
 @contextmanager
-def rare_collection() -> Iterator[None]:
-    """Look for cycles seldom, and never among what was there before.
+def no_collection() -> Iterator[None]:
+    """Let the collector look for cycles only when it is called, and never among what was there.
 
-    By default the collector goes over everything alive again and again, which with thousands of
-    tasks takes longer than what they do.
+    By default it runs after so many allocations, whoever made them before: what a generator or a
+    task does when it is collected would come sooner or later in another process. And it goes over
+    everything alive again and again, which with thousands of tasks takes longer than what they do.
     """
-    before = gc.get_threshold()
+    enabled, frozen = gc.isenabled(), gc.get_freeze_count()
+    gc.collect()
     gc.freeze()
-    gc.set_threshold(_ALLOCATIONS, 20, 100)
+    gc.disable()
     try:
         yield
     finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
+        if not frozen:
+            gc.unfreeze()
+        if enabled:
+            gc.enable()

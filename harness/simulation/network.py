@@ -35,9 +35,10 @@ class Connection:
     when the client has.
     """
 
-    def __init__(self, link: Link, loop: SimulatedLoop) -> None:
+    def __init__(self, link: Link, loop: SimulatedLoop, by_thread: bool = False) -> None:
         self.link = link
         self.loop = loop
+        self._deliver = loop.deliver_by_thread if by_thread else loop.deliver
         self.peer: Any = None
         self.on_reset: Callable[[], None] | None = None
         self.on_close: Callable[[], None] | None = None
@@ -76,7 +77,7 @@ class Connection:
                 self.on_close()
         self.link.connections.pop(self, None)
         if not self.client_closed:
-            self.loop.deliver(self._closed_at_client)
+            self._deliver(self._closed_at_client)
 
     @property
     def clear(self) -> bool:
@@ -112,7 +113,7 @@ class Connection:
 
     def _at_client(self, deliver: Callable[..., object], args: tuple[Any, ...]) -> None:
         if not self.client_closed:
-            self.loop.deliver(self._read, deliver, args)
+            self._deliver(self._read, deliver, args)
 
     def _read(self, deliver: Callable[..., object], args: tuple[Any, ...]) -> None:
         if not self.client_closed:
@@ -149,14 +150,15 @@ class Link:
         self._loss = {Way.REQUESTS: 0.0, Way.REPLIES: 0.0}
         self._waiting: dict[Way, deque[tuple[Any, ...]]] = {way: deque() for way in Way}
 
-    def connect(self, loop: SimulatedLoop) -> Connection:
+    def connect(self, loop: SimulatedLoop, *, by_thread: bool = False) -> Connection:
         """A new connection; raises ConnectionRefusedError while it refuses them.
 
+        `by_thread` says that a thread of its own reads it, see `SimulatedLoop.deliver_by_thread`.
         That the server knows of it is for whoever speaks over it to see to.
         """
         if self.refusing:
             raise ConnectionRefusedError("connection refused")
-        connection = Connection(self, loop)
+        connection = Connection(self, loop, by_thread)
         self.connections[connection] = None
         return connection
 

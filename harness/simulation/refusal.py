@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any, NoReturn
 
-from harness.simulation.kernel import SimulationError
+from harness.simulation.culprit import culprit
+from harness.simulation.kernel import Kernel, SimulationError
 
 
 class _Refused:
@@ -19,8 +21,12 @@ class _Refused:
 
     def __get__(self, loop: RealWorld | None, owner: type) -> Any:
         def refuse(*_args: object, **_options: object) -> NoReturn:
-            name = "a simulated loop" if loop is None else loop.name
-            raise SimulationError(f"{name}: {self._what} is not to be had in virtual time")
+            if loop is None:
+                raise SimulationError(f"{self._what} is not to be had in virtual time")
+            where = culprit(sys._getframe(1))
+            text = f"{loop.name}: {self._what} is not to be had in virtual time, at {where}"
+            loop.kernel.breaches.append(text)
+            raise SimulationError(text)
 
         return refuse
 
@@ -33,6 +39,7 @@ class RealWorld(asyncio.AbstractEventLoop):
     """The methods of a loop that need the real world, or that are not for one loop of many."""
 
     name: str
+    kernel: Kernel
 
     stop = _refused("an end of one loop alone")
     run_in_executor = _refused("a thread")

@@ -9,21 +9,15 @@ from __future__ import annotations
 
 import datetime
 import sys
-import sysconfig
 from _thread import get_ident
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from types import BuiltinMethodType, FrameType, FunctionType, ModuleType
+from types import BuiltinMethodType, FunctionType, ModuleType
 from typing import Any
 
+from harness.simulation.culprit import LIBRARIES, PACKAGES, culprit
 from harness.simulation.forbidden import FORBIDDEN, Forbidden
 from harness.simulation.kernel import SimulationError
-
-_LIBRARIES = tuple(
-    sorted({str(Path(sysconfig.get_path(name))) for name in ("stdlib", "platstdlib")})
-)
-_PACKAGES = tuple(sorted({sysconfig.get_path(name) for name in ("purelib", "platlib")}))
 
 
 class Seal:
@@ -86,7 +80,7 @@ class _Tripwires:
 
     def tripped(self, what: str, instead: str) -> SimulationError:
         """What to raise, and remembered; to be called by what replaces the culprit's callee."""
-        breach = f"{what} was called at {_culprit(sys._getframe(2))}; use {instead} instead"
+        breach = f"{what} was called at {culprit(sys._getframe(2))}; use {instead} instead"
         for seal in self.open:
             seal.breaches.append(breach)
         return SimulationError(breach)
@@ -146,20 +140,7 @@ def _foreign(name: str, module: ModuleType) -> bool:
     file = getattr(module, "__file__", None)
     if file is None:
         return name.partition(".")[0] in sys.stdlib_module_names and name != "__main__"
-    return str(file).startswith((*_LIBRARIES, *_PACKAGES))
-
-
-def _culprit(frame: FrameType | None) -> str:
-    """The first frame outside the standard library, or the first one where there is none."""
-    first = frame
-    while frame is not None:
-        file = frame.f_code.co_filename
-        library = file.startswith(_LIBRARIES) and not file.startswith(_PACKAGES)
-        if not library and not file.startswith("<frozen"):
-            first = frame
-            break
-        frame = frame.f_back
-    return f"{first.f_code.co_filename}:{first.f_lineno}" if first is not None else "nowhere"
+    return str(file).startswith((*LIBRARIES, *PACKAGES))
 
 
 def _tripwire(forbidden: Forbidden, original: Any, tripwires: _Tripwires) -> Callable[..., object]:

@@ -80,10 +80,12 @@ def _with_times(result: Result, valid: Sequence[Tally]) -> Result:
 
 
 def _checksum(tallies: Sequence[Tally]) -> str | None:
-    """The CRC-32 over the trials' own, four bytes each; None where one has none."""
+    """A single trial's own; of more, the CRC-32 over theirs, four bytes each. None without one."""
     sums = [one.checksum for one in tallies if one.checksum is not None]
     if not sums or len(sums) < len(tallies):
         return None
+    if len(sums) == 1:
+        return f"{sums[0]:08x}"
     return f"{crc32(b''.join(one.to_bytes(4, 'big') for one in sums)):08x}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 from statistics import median
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.simulation.latency import Latency, Lateness, constant, of_samples
+from harness.simulation.latency import Latency, Overshoot, constant, of_samples
 from harness.simulation.randomness import stream
 
 SECONDS = st.floats(0, 1e6, allow_nan=False)
@@ -67,18 +68,26 @@ def test_streams_are_told_apart_by_seed_and_name() -> None:
 
 
 def test_timers_due_together_are_late_alike_and_others_are_not() -> None:
-    late = Lateness(Latency((0.0, 0.001, 0.004)), Random(1))
-    assert late(1.0001) == late(1.0049)
-    drawn = [late((moment + 0.5) * 0.005) for moment in range(4000)]
+    overshoot = Overshoot(Latency((0.0, 0.001, 0.004)), Random(1))
+    assert overshoot(1.0041) == overshoot(1.0049)
+    drawn = [overshoot((number + 0.9) * 0.005) for number in range(4000)]
     assert len(set(drawn)) > 3900
     assert min(drawn) >= 0.0
     assert max(drawn) <= 0.004
     assert median(drawn) == pytest.approx(0.001, abs=0.0001)
 
 
+@pytest.mark.parametrize("longest", [0.004, 0.02])
+def test_no_timer_overtakes_one_that_was_due_before_it(longest: float) -> None:
+    overshoot = Overshoot(Latency((0.0, 0.001, longest)), Random(1))
+    dues = [number * 0.0003 for number in range(20_000)]
+    fired = [due + overshoot(due) for due in dues]
+    assert all(a <= b + 1e-12 for a, b in pairwise(fired))
+
+
 def test_workers_are_not_late_alike() -> None:
     latency = Latency((0.0, 0.001))
-    first, second = (Lateness(latency, Random(seed)) for seed in (1, 2))
+    first, second = (Overshoot(latency, Random(seed)) for seed in (1, 2))
     moments = [number * 0.5 for number in range(2000)]
     sooner = sum(first(moment) < second(moment) for moment in moments)
     assert 900 < sooner < 1100

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import simpy
 
+from harness.simulation import kernel as kernel_module
 from harness.simulation.kernel import Kernel, SimulationError
 from harness.simulation.loop import SimulatedLoop
 
@@ -51,22 +52,37 @@ def test_nothing_runs_while_paused_and_time_goes_on() -> None:
     loop.close()
 
 
-def test_after_a_pause_comes_what_was_ready_then_what_arrived_then_the_timers() -> None:
-    kernel, log = Kernel(), []
-    loop = SimulatedLoop(kernel)
-    loop.call_later(2, log.append, "timer 2")
-    loop.call_later(1, log.append, "timer 1")
+def paused_with_arrivals(kernel: Kernel, loop: SimulatedLoop, log: Log) -> None:
     loop.call_soon(log.append, "ready 1")
     loop.pause()
     loop.call_soon(log.append, "ready 2")
     kernel.plan(1.5, loop.deliver, log.append, "arrived 1")
+    kernel.plan(2.0, loop.deliver_by_thread, log.append, "read")
     kernel.plan(3, loop.deliver, log.append, "arrived 2")
     run_for(kernel, 5)
     assert log == []
     loop.resume()
     loop.resume()
     run_for(kernel, 1)
-    assert log == ["ready 1", "ready 2", "arrived 1", "arrived 2", "timer 1", "timer 2"]
+
+
+def test_after_a_pause_the_timers_that_ran_out_come_before_what_arrived() -> None:
+    kernel, log = Kernel(), []
+    loop = SimulatedLoop(kernel)
+    loop.call_later(2, log.append, "timer 2")
+    loop.call_later(1, lambda: (log.append("timer 1"), loop.call_soon(log.append, "after")))
+    paused_with_arrivals(kernel, loop, log)
+    in_time = ["ready 1", "ready 2", "read", "timer 1", "timer 2"]
+    assert log[:5] == in_time
+    assert sorted(log[5:]) == ["after", "arrived 1", "arrived 2"]
+
+
+def test_after_a_pause_in_which_no_timer_ran_out_comes_what_arrived() -> None:
+    kernel, log = Kernel(), []
+    loop = SimulatedLoop(kernel)
+    loop.call_later(100, log.append, "timer")
+    paused_with_arrivals(kernel, loop, log)
+    assert log == ["ready 1", "ready 2", "read", "arrived 1", "arrived 2"]
 
 
 def test_what_is_delivered_runs_in_its_loop_and_its_errors_are_the_loops() -> None:
@@ -460,3 +476,28 @@ def test_abandoned_generators_are_forgotten() -> None:
 async def test_a_marked_test_runs_in_virtual_time() -> None:
     await asyncio.sleep(1e6)
     assert isinstance(asyncio.get_running_loop(), SimulatedLoop)
+
+
+def test_a_program_that_never_lets_time_go_on_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def spin() -> None:
+        while True:
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(kernel_module, "MOST_ROUNDS", 50)
+    loop = SimulatedLoop(Kernel(), "worker-3")
+    with pytest.raises(SimulationError, match=r"time stands still at 0 s: worker-3 always had"):
+        loop.run_until_complete(spin())
+    loop.close()
+
+
+def test_what_was_refused_is_known_though_the_error_was_swallowed() -> None:
+    async def program() -> None:
+        with contextlib.suppress(Exception):
+            await asyncio.to_thread(print)
+
+    loop = SimulatedLoop(Kernel(), "worker-3")
+    loop.run_until_complete(program())
+    (breach,) = loop.kernel.breaches
+    assert breach.startswith("worker-3: a thread (run_in_executor)")
+    assert "test_loop.py" in breach
+    loop.close()

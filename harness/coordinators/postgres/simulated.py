@@ -73,7 +73,11 @@ class Operation:
             self._calls.failed(self._name, str(error))
 
     async def wait(self, future: asyncio.Future[Any]) -> Any:
-        """What the future gets; raises Expired, also where both come in the same round."""
+        """What the future gets; raises Expired, also where both come in the same round.
+
+        So it is after a pause: a process that is stopped in epoll_wait sees its timers first, as
+        that is interrupted, and Python's select does not ask again once the time is up.
+        """
         if not self._over:
             self._waiting = future
             value = await future

@@ -59,8 +59,10 @@ class RedisClient:
         self._pool = redis_connection.ConnectionPool.from_url(
             url,
             retry=Retry(NoBackoff(), 0),
-            socket_timeout=request_timeout,
-            socket_connect_timeout=request_timeout,
+            # None of its own: it would use wait_for, in which Python 3.11 loses a cancellation that
+            # comes together with the answer. Every request is bounded as a whole.
+            socket_timeout=None,
+            socket_connect_timeout=None,
             decode_responses=True,
             # The older protocol, as it knows no notifications and no client-side cache.
             protocol=2,

@@ -250,7 +250,7 @@ class SimulatedZooKeeperClient:
         legs = self._timing.draw(operation, self._random)
         call: Call[Any] = Call(self._loop, patience)
         self._pending.append(call)
-        self._session.sent = self._server.kernel.now
+        self._session.sent()
         connection.request(
             legs.there,
             self._server.request,

@@ -20,7 +20,7 @@ RECONNECT_DELAY = 0.1
 class SimulatedSession:
     """What kazoo does by itself, with the same delays. `changed` is told of each change of state.
 
-    `sent` is for whoever sends a request to set: it is a heartbeat too. `attempt_timeout` bounds
+    `sent` is for whoever sends a request to call: it is a heartbeat too. `attempt_timeout` bounds
     each attempt to connect, in seconds. It begins to connect at once.
 
     Source: kazoo's ConnectionHandler._connect_attempt, with the bounds that session.py sets.
@@ -42,7 +42,6 @@ class SimulatedSession:
         self.negotiated_timeout = 0.0
         self.connection: Connection | None = None
         self.granted: Session | None = None
-        self.sent = 0.0
         self._loop = loop
         self._server = server
         self._link = link
@@ -51,11 +50,18 @@ class SimulatedSession:
         self._attempt_timeout = min(session_timeout, attempt_timeout)
         self._changed = changed
         self._context = contextvars.Context()
-        # What `sent` was when the timer was set.
-        self._reckoned = 0.0
+        # When to send a heartbeat, or to miss the answer to the last one, on the loop's clock; and
+        # what that was when the timer was set, which is not later.
+        self._due = self._reckoned = 0.0
         self._outstanding = False
         # The next heartbeat while there is a connection, else the end of an attempt or the next.
         self._timer: Handle = loop.call_soon(self._attempt, context=self._context)
+
+    def sent(self) -> None:
+        """A request is being sent: kazoo draws anew how long it waits."""
+        self._due = self._loop.time() + self._patience()
+        if self._due < self._reckoned:
+            self._await_due()
 
     def stop(self) -> None:
         """Break the connection, and connect no more."""
@@ -64,7 +70,7 @@ class SimulatedSession:
 
     def _attempt(self) -> None:
         try:
-            connection = self._link.connect(self._loop)
+            connection = self._link.connect(self._loop, by_thread=True)
         except ConnectionRefusedError:
             self._set_timer(RECONNECT_DELAY, self._attempt)
             return
@@ -92,8 +98,8 @@ class SimulatedSession:
         self.handle = granted.handle
         self.negotiated_timeout = granted.timeout / 1000
         self._outstanding = False
-        self.sent = self._reckoned = self._server.kernel.now
-        self._set_timer(self._patience(), self._beat)
+        self._due = self._loop.time() + self._patience()
+        self._await_due()
         self._change(SessionState.CONNECTED)
 
     def _was_reset(self, connection: Connection) -> None:
@@ -134,26 +140,27 @@ class SimulatedSession:
         assert connection is not None
         assert granted is not None
         now = server.kernel.now
-        if self.sent != self._reckoned:
-            self._reckoned = self.sent
-            left = self.sent + self._patience() - now
-            if left > 0:
-                self._set_timer(left, self._beat)
-                return
+        if self._reckoned < self._due and self._loop.time() < self._due:
+            self._await_due()
+            return
         if self._outstanding:
             self._lose(SessionState.SUSPENDED)
             return
-        self.sent = self._reckoned = now
         if server.idle and connection.clear:
             # Nothing is in its way: it arrives, and its answer comes back.
             server.touch(granted, now + server.way)
         else:
             self._outstanding = True
             connection.request(server.way, server.ping, connection, granted, self._ponged)
-        self._set_timer(self._patience(), self._beat)
+        self._due = self._loop.time() + self._patience()
+        self._await_due()
 
     def _ponged(self, _: None) -> None:
         self._outstanding = False
+
+    def _await_due(self) -> None:
+        self._reckoned = self._due
+        self._set_timer(self._due - self._loop.time(), self._beat)
 
     def _set_timer(self, delay: float, callback: Callable[[], None]) -> None:
         self._timer.cancel()

@@ -479,3 +479,15 @@ async def test_a_request_given_up_before_a_reset_is_lost_with_its_connection(
     a.link.heal()
     await asyncio.sleep(0.2)
     assert await b.port.get("lock") is None
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_cancellation_is_never_lost(redis: RedisBench, turns: int) -> None:
+    a = await redis.open_port()
+    for _ in range(20):
+        task = asyncio.create_task(a.port.extend_if_equal("lock", "a", 60.0))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if task.cancel():
+            with pytest.raises(asyncio.CancelledError):
+                await task

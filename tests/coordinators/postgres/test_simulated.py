@@ -261,6 +261,29 @@ def test_a_worker_that_was_paused_for_too_long_does_not_commit() -> None:
     assert claimed(b).job == "report"
 
 
+def test_a_statement_that_was_answered_during_a_pause_past_its_deadline_may_be_done() -> None:
+    world = World()
+    a, b = world.two()
+    enqueuing = a.starts(a.port.enqueue("report", 0.5))
+    a.loop.pause()
+    world.passes(2.0)
+    a.loop.resume()
+    world.passes(0.01)
+    assert isinstance(enqueuing.exception(), Indeterminate)
+    assert not b.does(b.port.enqueue("report", 0.5))
+
+
+def test_a_statement_that_was_answered_during_a_pause_within_its_deadline_is_answered() -> None:
+    world = World()
+    a = world.worker()
+    enqueuing = a.starts(a.port.enqueue("report", 0.5))
+    a.loop.pause()
+    world.passes(0.9)
+    a.loop.resume()
+    world.passes(0.01)
+    assert enqueuing.result()
+
+
 def test_a_crash_ends_all_sessions_and_a_restart_has_what_was_committed() -> None:
     world = World()
     a, b = world.two()

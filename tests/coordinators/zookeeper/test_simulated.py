@@ -19,7 +19,7 @@ from harness.coordinators.zookeeper import simulated
 from harness.coordinators.zookeeper.port import SessionState
 from harness.simulation.kernel import Kernel
 from harness.simulation.loop import SimulatedLoop
-from harness.simulation.network import Connection, Link
+from harness.simulation.network import Connection, Link, Way
 
 T = TypeVar("T")
 
@@ -192,6 +192,37 @@ def test_heartbeats_without_messages_come_to_the_same(monkeypatch: pytest.Monkey
     full_sizes = [killed(seed, full)[1] for seed in range(30)]
     assert short == full
     assert all(a < b for a, b in zip(sizes, full_sizes, strict=True))
+
+
+def asked_in_vain(seed: int) -> int:
+    """How many requests a client sends, every 0.5 s, until it knows that no answer comes back."""
+    kernel = Kernel()
+
+    async def ask(worker: Worker) -> None:
+        with suppress(CoordinatorError):
+            await worker.client.get("/")
+
+    async def main() -> int:
+        worker = await World(kernel).worker(seed, 2.0)
+        await worker.does(ask(worker))
+        worker.link.cut(Way.REPLIES)
+        asked = 0
+        await asyncio.sleep(0.5)
+        while not worker.seen:
+            worker.starts(ask(worker))
+            asked += 1
+            await asyncio.sleep(0.5)
+        return asked
+
+    return SimulatedLoop(kernel).run_until_complete(main())
+
+
+def test_how_soon_a_missing_heartbeat_is_missed_begins_anew_with_each_request() -> None:
+    asked = [asked_in_vain(seed) for seed in range(500)]
+    # kazoo waits for 2/3 s less its jitter, which is below 0.5 s for 24 of its 40 values: once for
+    # the heartbeat to be sent, and once more, after another request, to give it up.
+    assert asked.count(1) / len(asked) == pytest.approx(0.6**2, abs=0.05)
+    assert asked.count(2) / len(asked) == pytest.approx(2 * 0.6**2 * 0.4, abs=0.05)
 
 
 @pytest.mark.simulated
