@@ -87,12 +87,10 @@ def report_directory(out: Path | None, scenario: str, first: str) -> Path:
     """Make the directory of a report, and the `first` one in it, which says that it is taken."""
     directory = out or REPORTS
     if out is not None and out.is_dir() and any(out.iterdir()):
-        fail(f"{out} is not empty; give another --out", Exit.BAD_INPUT)
+        fail(f"{out} holds a run already, or something else; give another --out", Exit.BAD_INPUT)
     try:
         directory = out or new_directory(REPORTS, scenario)
         (directory / first).mkdir(parents=True)
-    except FileExistsError:
-        fail(f"{directory} holds a run already, or is a file; give another --out", Exit.BAD_INPUT)
     except OSError as error:
         fail(f"--out {directory}: {error.strerror}", Exit.BAD_INPUT)
     return directory

@@ -9,6 +9,7 @@ from math import inf, isfinite, isnan
 
 import numpy as np
 
+from harness.fidelity.bias import biases
 from harness.fidelity.model import Estimate, Fidelity, Finding, Interval, Row, Trials, Unit
 from harness.fidelity.ranking import ranking
 from harness.fidelity.resampling import (
@@ -70,10 +71,15 @@ def compare(
         trials=trials,
         rows=tuple(rows),
         orders=ranking(rows, RANKED),
+        biases=biases([row for row in rows if _enough(trials[row.approach])]),
         left_out=left_out,
         broken=tuple(name for name in left_out if live.get(name) or simulated.get(name)),
         notes=(*_notes("live", live), *_notes("simulated", simulated)),
     )
+
+
+def _enough(trials: Trials) -> bool:
+    return trials.live >= FEWEST_LIVE and trials.simulated >= FEWEST_SIMULATED
 
 
 def _whole(trials: Sequence[Tally]) -> list[Tally]:
@@ -130,6 +136,8 @@ def _calls_row(approach: str, both: Both, random: np.random.Generator) -> Row | 
         [np.array((one.calls, sum(one.outcomes.values())), dtype=float) for one in side]
         for side in both
     )
+    if not any(share(side) > 0 for side in (live, simulated)):
+        return None
 
     def estimate(trials: Sequence[Floats]) -> Estimate:
         value, runs = share(trials), sum(int(one[1]) for one in trials)
@@ -139,8 +147,6 @@ def _calls_row(approach: str, both: Both, random: np.random.Generator) -> Row | 
         return Estimate(value, middle(replicates(share, trials, size, random)), runs)
 
     values = estimate(live), estimate(simulated)
-    if not any(one.value > 0 for one in values):
-        return None
     comparison = _Comparison(share, live, simulated, CALLS, random)
     return comparison.row(approach, CALLS_PER_RUN, Unit.PER_RUN, *values)
 
@@ -206,13 +212,15 @@ class _Comparison:
     def _finding(
         self, excess: Estimate, live: Estimate, simulated: Estimate
     ) -> tuple[Finding, bool]:
-        enough = len(self.live) >= FEWEST_LIVE and len(self.simulated) >= FEWEST_SIMULATED
+        enough = _enough(Trials(len(self.live), len(self.simulated)))
         if isnan(excess.value):
             missing = isnan(live.value)
             differs = enough and self._never_without(self.simulated if missing else self.live)
             return (Finding.DIFFERS if differs else Finding.TOO_LITTLE), False
         low, high = excess.interval
         if -1 <= excess.value <= 1:
+            if self.tolerance.swallows(simulated.value):
+                return Finding.TOO_SMALL, False
             return Finding.AGREES, low < -1 or high > 1
         outside = low > 1 or high < -1
         return (Finding.DIFFERS if enough and outside else Finding.TOO_LITTLE), False
@@ -228,7 +236,8 @@ def _count_row(approach: str, metric: CountMetric, both: Both, random: np.random
     low, high = predicted_total(simulated, len(live), random)
     total = int(live.sum())
     if low <= total <= high:
-        finding = Finding.AGREES
+        seen = total or simulated.any()
+        finding = Finding.AGREES if seen else Finding.TOO_SMALL
     else:
         enough = len(simulated) >= FEWEST_SIMULATED
         finding = Finding.DIFFERS if enough else Finding.TOO_LITTLE

@@ -9,10 +9,14 @@ Interval = tuple[float, float]
 
 
 class Finding(StrEnum):
-    """What a comparison of two values came to."""
+    """What a comparison of two values came to.
+
+    Too small: within a tolerance that could hardly have excluded anything.
+    """
 
     AGREES = "agrees"
     DIFFERS = "differs"
+    TOO_SMALL = "too small"
     TOO_LITTLE = "too little data"
 
 
@@ -95,6 +99,20 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Bias:
+    """A metric that is off to the same side in most approaches.
+
+    `ratio` is the least and the greatest ratio of live to simulated among these `approaches`,
+    all below 1 or all above; `compared` counts all approaches that have a ratio.
+    """
+
+    metric: str
+    ratio: Interval
+    approaches: tuple[str, ...]
+    compared: int
+
+
+@dataclass(frozen=True, slots=True)
 class Trials:
     """How many trials of an approach count."""
 
@@ -115,6 +133,7 @@ class Fidelity:
     trials: dict[str, Trials]
     rows: tuple[Row, ...]
     orders: tuple[Order, ...]
+    biases: tuple[Bias, ...] = ()
     left_out: dict[str, str]
     broken: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -136,7 +155,7 @@ class Fidelity:
     def finding(self) -> Finding:
         """All in one: something differs; or what was settled agrees; or nothing was settled.
 
-        Nor is it settled where an approach had no trial that counts.
+        What is too small settles nothing, nor does an approach that had no trial that counts.
         """
         if self.found(Finding.DIFFERS) or self.ranking is Finding.DIFFERS:
             return Finding.DIFFERS

@@ -28,14 +28,17 @@ def quantile(percent: int) -> Statistic:
         if not pooled.size:
             return nan
         rank = -(-percent * pooled.size // 100)
-        return float(np.partition(pooled, rank - 1)[rank - 1])
+        pooled.partition(rank - 1)
+        return float(pooled[rank - 1])
 
     return of
 
 
 def share(trials: Sequence[Floats]) -> float:
     """What is counted, divided by what it is counted for; a trial is the pair of the two."""
-    counted, of = np.sum(trials, axis=0) if trials else (0.0, 0.0)
+    if not trials:
+        return nan
+    counted, of = np.concatenate(trials).reshape(-1, 2).sum(axis=0)
     return float(counted / of) if of else nan
 
 
@@ -43,7 +46,7 @@ def replicates(
     statistic: Statistic, trials: Sequence[Floats], size: int, random: np.random.Generator
 ) -> Floats:
     """The statistic of `size` trials drawn with replacement, over and over."""
-    drawn = random.integers(len(trials), size=(REPLICATES, size))
+    drawn = random.integers(len(trials), size=(REPLICATES, size)).tolist()
     return np.array([statistic([trials[place] for place in row]) for row in drawn])
 
 

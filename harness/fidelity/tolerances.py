@@ -35,6 +35,10 @@ class Tolerance:
         lowest = min(self.low * simulated, simulated - self.slack)
         return max(0.0, lowest), max(self.high * simulated, simulated + self.slack)
 
+    def swallows(self, simulated: float) -> bool:
+        """Whether `slack` alone allows all that is less: such a value is hard to disagree with."""
+        return self.slack >= simulated
+
     def excess(self, live: Floats | float, simulated: Floats | float) -> Floats:
         """How far live is from simulated, with the tolerance as the unit.
 

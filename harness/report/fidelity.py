@@ -12,14 +12,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.fidelity.model import Estimate, Fidelity, Finding, Interval, Order, Row, Unit
+from harness.fidelity.model import Bias, Estimate, Fidelity, Finding, Interval, Order, Row, Unit
 from harness.history.event import DIGITS
 from harness.report.markdown import code, prose
 from harness.report.phrases import BEYOND, NOTHING, clean
 
 VERSION = 1
 
-_STYLES = {Finding.AGREES: "", Finding.DIFFERS: "bold red", Finding.TOO_LITTLE: "yellow"}
+_STYLES = {
+    Finding.AGREES: "",
+    Finding.DIFFERS: "bold red",
+    Finding.TOO_SMALL: "dim",
+    Finding.TOO_LITTLE: "yellow",
+}
 _SHORT = {Finding.TOO_LITTLE: "too little"}
 _TITLES = ("metric", "live", "simulated", "ratio", "allowed", "finding")
 # What the six columns need; a narrower terminal has smaller gaps, and not what is allowed.
@@ -41,6 +46,8 @@ def print_fidelity(fidelity: Fidelity, console: Console) -> None:
         console.print()
     if any(row.wide for row in fidelity.rows):
         console.print(Text(_WIDE_NOTE, style="dim"))
+    for bias in fidelity.biases:
+        console.print(Text(clean(biased(bias)), style="yellow"))
     for order in fidelity.orders:
         console.print(Text(clean(ranked(order))))
     if fidelity.orders:
@@ -77,17 +84,22 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def summary_line(fidelity: Fidelity) -> str:
-    """How many metrics agree, and whether the ranking does."""
+    """How many metrics agree, of those that could differ, and whether the ranking does."""
     if not fidelity.rows:
         return "nothing to compare"
     agreeing = fidelity.found(Finding.AGREES)
-    clauses = [f"{len(agreeing)} of {len(fidelity.rows)} metrics agree"]
+    small = len(fidelity.found(Finding.TOO_SMALL))
+    judged = len(fidelity.rows) - small
+    clauses = [f"{len(agreeing)} of {judged} metrics agree"] if judged else []
     wide = sum(row.wide for row in agreeing)
     if wide:
         clauses[0] += f", {wide} of them with a wide interval"
     differing = len(fidelity.found(Finding.DIFFERS))
     if differing:
         clauses.append(f"{differing} differ{'' if differing > 1 else 's'}")
+    if small:
+        more = " more" if judged else " metrics" if small > 1 else " metric"
+        clauses.append(f"{small}{more} {'are' if small > 1 else 'is'} too small to tell")
     unsettled = len(fidelity.found(Finding.TOO_LITTLE))
     if unsettled:
         clauses.append(f"too little data for {unsettled}")
@@ -136,6 +148,17 @@ def ranked(order: Order) -> str:
     return f"ranking by {order.metric}: {right} of {order.compared} pairs in the same order{tau}"
 
 
+def biased(bias: Bias) -> str:
+    """A bias in words."""
+    few, many = sorted(round(abs(one - 1) * 100) for one in bias.ratio)
+    percent = f"{few}" if few == many else f"{few}-{many}"
+    side = "higher" if bias.ratio[0] > 1 else "lower"
+    return (
+        f"bias: {bias.metric} is {percent} % {side} live in {len(bias.approaches)} "
+        f"of {bias.compared} approaches"
+    )
+
+
 def remarks(fidelity: Fidelity) -> list[str]:
     """What was left out, one line each."""
     return [
@@ -162,6 +185,8 @@ def fidelity_markdown(fidelity: Fidelity, about: Mapping[str, str]) -> str:
         parts.append("\n".join(lines))
     if any(row.wide for row in fidelity.rows):
         parts.append(prose(_WIDE_NOTE))
+    if fidelity.biases:
+        parts += ["### Bias", _bullets([biased(one) for one in fidelity.biases])]
     if fidelity.orders:
         parts += ["### Ranking", _bullets([ranked(order) for order in fidelity.orders])]
     if said := remarks(fidelity):
@@ -184,6 +209,7 @@ def fidelity_json(fidelity: Fidelity, about: Mapping[str, str]) -> dict[str, Any
         "finding": fidelity.finding,
         "agreeing": len(fidelity.found(Finding.AGREES)),
         "differing": len(fidelity.found(Finding.DIFFERS)),
+        "too_small": len(fidelity.found(Finding.TOO_SMALL)),
         "too_little_data": len(fidelity.found(Finding.TOO_LITTLE)),
         "ranking": fidelity.ranking,
         "trials": {
@@ -191,6 +217,7 @@ def fidelity_json(fidelity: Fidelity, about: Mapping[str, str]) -> dict[str, Any
             for name, trials in fidelity.trials.items()
         },
         "metrics": [_row_as_json(row) for row in fidelity.rows],
+        "biases": [_bias_as_json(bias) for bias in fidelity.biases],
         "orders": [_order_as_json(order) for order in fidelity.orders],
         "left_out": dict(fidelity.left_out),
         "broken": list(fidelity.broken),
@@ -230,6 +257,16 @@ def _estimate_as_json(estimate: Estimate) -> dict[str, Any]:
         "beyond_end": estimate.value == inf,
         "samples": estimate.samples,
         "censored": estimate.censored,
+    }
+
+
+def _bias_as_json(bias: Bias) -> dict[str, Any]:
+    return {
+        "metric": bias.metric,
+        "live": "higher" if bias.ratio[0] > 1 else "lower",
+        "ratio": [_rounded(bound) for bound in bias.ratio],
+        "approaches": list(bias.approaches),
+        "compared": bias.compared,
     }
 
 

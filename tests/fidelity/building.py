@@ -94,5 +94,5 @@ def counting(count: int, seed: object, rate: Callable[[Random], float]) -> list[
         chance = rate(random)
         missed = sum(random.random() < chance for _ in range(50))
         outcomes = {Outcome.ONCE: 50 - missed, Outcome.NEVER_STARTED: missed}
-        found.append(make_tally(outcomes=outcomes))
+        found.append(make_tally(outcomes=outcomes, calls=0))
     return found

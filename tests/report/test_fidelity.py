@@ -10,8 +10,9 @@ import pytest
 from rich.console import Console
 
 from harness.fidelity.agreement import compare
-from harness.fidelity.model import Estimate, Fidelity, Finding, Row, Unit
+from harness.fidelity.model import Bias, Estimate, Fidelity, Finding, Row, Unit
 from harness.report.fidelity import (
+    biased,
     disagreements,
     fidelity_json,
     fidelity_markdown,
@@ -56,7 +57,7 @@ def test_at_100_columns_each_metric_has_one_line(differing: Fidelity) -> None:
     lines = printed(differing).splitlines()
     assert all(len(line) <= 100 for line in lines)
     for row in differing.rows:
-        findings = ("agrees", "agrees*", "differs", "too little")
+        findings = ("agrees", "agrees*", "differs", "too small", "too little")
         whole = [one for one in lines if one.startswith(row.metric)]
         assert sum(one.rstrip().endswith(findings) for one in whole) == 2
 
@@ -88,13 +89,59 @@ def test_each_disagreement_says_by_how_much(differing: Fidelity) -> None:
 
 def test_the_summary_counts_what_agrees(differing: Fidelity, agreeing: Fidelity) -> None:
     line = summary_line(differing)
-    assert line.startswith(f"{len(differing.found(Finding.AGREES))} of 24 metrics agree")
+    assert line.startswith(f"{len(differing.found(Finding.AGREES))} of 20 metrics agree")
     assert f"{len(differing.found(Finding.DIFFERS))} differ" in line
     assert line.endswith("ranking differs")
-    assert summary_line(agreeing) == "8 of 8 metrics agree; nothing to rank"
+    assert "; 4 more are too small to tell; " in line
+    assert summary_line(agreeing) == (
+        "3 of 3 metrics agree; 5 more are too small to tell; nothing to rank"
+    )
+    small = replace(agreeing, rows=agreeing.found(Finding.TOO_SMALL))
+    assert summary_line(small) == "5 metrics are too small to tell; nothing to rank"
+    one = replace(agreeing, rows=agreeing.found(Finding.AGREES) + small.rows[-1:])
+    assert "1 more is too small to tell" in summary_line(one)
     assert summary_line(compare({}, {}, "worker-crash")) == "nothing to compare"
     same = {name: trials(30, name, slower=slower) for name, slower in (("a", 1), ("b", 3))}
     assert summary_line(compare(same, same, "x")).endswith("; ranking agrees")
+
+
+def test_what_is_too_small_says_so(agreeing: Fidelity) -> None:
+    (line,) = [one for one in printed(agreeing).splitlines() if one.startswith("overlaps")]
+    assert line.rstrip().endswith("too small")
+    document = fidelity_json(agreeing, {})
+    assert (document["agreeing"], document["too_small"]) == (3, 5)
+    findings = {one["metric"]: one["finding"] for one in document["metrics"]}
+    assert findings["failover p50"] == findings["missed"] == "too small"
+    assert "| too small |" in fidelity_markdown(agreeing, {})
+
+
+@pytest.mark.parametrize(
+    ("ratio", "words"),
+    [((0.958, 0.971), "3-4 % lower"), ((1.16, 2.06), "16-106 % higher"), ((1.1, 1.1), "10 % hi")],
+)
+def test_a_bias_is_said_in_one_line(
+    agreeing: Fidelity, ratio: tuple[float, float], words: str
+) -> None:
+    bias = Bias("calls per run", ratio, ("a", "b", "c"), 4)
+    fidelity = replace(agreeing, biases=(bias,))
+    line = biased(bias)
+    assert line.startswith(f"bias: calls per run is {words}")
+    assert line.endswith(" live in 3 of 4 approaches")
+    assert line in printed(fidelity).splitlines()
+    assert f"### Bias\n\n- {line}\n" in fidelity_markdown(fidelity, {})
+    assert fidelity_json(fidelity, {})["biases"] == [
+        {
+            "metric": "calls per run",
+            "live": "lower" if ratio[0] < 1 else "higher",
+            "ratio": list(ratio),
+            "approaches": ["a", "b", "c"],
+            "compared": 4,
+        }
+    ]
+
+
+def test_without_a_bias_none_is_said(agreeing: Fidelity) -> None:
+    assert "bias" not in printed(agreeing) + fidelity_markdown(agreeing, {}).lower()
 
 
 def test_what_lies_beyond_the_end_says_so(agreeing: Fidelity) -> None:
