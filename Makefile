@@ -7,6 +7,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# On all cores: these tests keep to virtual time, or to none.
+FAST := $(BIN)/pytest -m "not live" -n auto --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run-scenario test test-fast lint bench clean
@@ -31,11 +33,11 @@ run-scenario: setup ## Run a scenario on all its approaches: SCENARIO=gc-pause, 
 	$(BIN)/harness run $(SCENARIO) $(ARGS)
 
 test: setup ## All tests that this machine can run: the fast ones first, then the live ones
-	$(BIN)/pytest -m "not live"
+	$(FAST)
 	$(BIN)/pytest -m live
 
 test-fast: setup ## The tests that start no server and no worker
-	$(BIN)/pytest -m "not live"
+	$(FAST)
 
 lint: setup ## Style, types, and the direction of imports
 	$(BIN)/ruff check .

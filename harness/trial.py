@@ -99,7 +99,7 @@ def simulate(
         return await conduct(trial, faults, cluster, log)
 
     def look(main: asyncio.Task[str | None]) -> None:
-        if kernel.now // _COLLECT_EVERY > (kernel.now - every) // _COLLECT_EVERY:
+        if kernel.now // _COLLECT_EVERY > max(0.0, kernel.now - every) // _COLLECT_EVERY:
             gc.collect()
         if not goes_on(kernel.now):
             loop.deliver(main.cancel)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,31 +29,27 @@ class History:
     path: Path | None = None
 
 
-def read_history(path: Path) -> History:
-    """Read a history file.
+def read_history(path: Path, without: Collection[str] = ()) -> History:
+    """Read a history file; events of the kinds in `without` are left out, which saves memory.
 
     A last line that is cut off is tolerated and reported in `torn`; any other malformed line
     raises HistoryError.
     """
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise HistoryError(f"{path}: {error.strerror or error}") from None
     trial: TrialLine | None = None
     events: list[Event] = []
     torn = False
-    for number, line, last in _lines(text):
+    for number, line in _lines(path):
         try:
             row = _object(line)
         except ValueError as error:
-            if last and trial is not None:
+            if trial is not None and not line.endswith(b"\n"):
                 torn = True
                 break
             raise HistoryError(f"{path}:{number}: {error}") from None
         try:
             if trial is None:
                 trial = trial_from_json(row)
-            else:
+            elif row.get("kind") not in without:
                 events.append(event_from_json(row))
         except ValueError as error:
             raise HistoryError(f"{path}:{number}: {error}") from None
@@ -62,12 +58,15 @@ def read_history(path: Path) -> History:
     return History(trial, tuple(events), torn, path)
 
 
-def _lines(text: bytes) -> Iterator[tuple[int, bytes, bool]]:
-    """(number, line, is it an unfinished last one) for each line that is not blank."""
-    pieces = text.split(b"\n")
-    for number, line in enumerate(pieces, start=1):
-        if line.strip():
-            yield number, line, number == len(pieces)
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Each line that is not blank, with its number and its newline, which the last may lack."""
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield number, line
+    except OSError as error:
+        raise HistoryError(f"{path}: {error.strerror or error}") from None
 
 
 def _object(line: bytes) -> dict[str, Any]:
@@ -78,5 +77,6 @@ def _object(line: bytes) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg} at column {error.colno}") from None
     if not isinstance(row, dict):
-        raise ValueError(f"expected a JSON object, not {line[:40].decode(errors='replace')}")
+        shown = line.rstrip()[:40].decode(errors="replace")
+        raise ValueError(f"expected a JSON object, not {shown}")
     return row

@@ -32,6 +32,11 @@ def test_events_keep_the_order_of_the_file(path: Path) -> None:
     assert not history.torn
 
 
+def test_kinds_that_are_not_wanted_are_left_out(path: Path) -> None:
+    path.write_text(f'{TRIAL}\n{EVENT}\n{{"at":1,"kind":"b"}}\n')
+    assert [event.kind for event in read_history(path, without={"b"}).events] == ["run.started"]
+
+
 @pytest.mark.parametrize("piece", ['{"at":1,"ki', '{"at":1,"kind":"x', "nul", EVENT[:-1]])
 def test_a_torn_last_line_is_tolerated_and_reported(path: Path, piece: str) -> None:
     path.write_text(f"{TRIAL}\n{EVENT}\n{piece}")

@@ -20,6 +20,9 @@ MOST_WORKERS = 12
 # Runs shown at most: a busier trial gets a shorter stretch.
 MOST_RUNS = 500
 
+# Most of a long history, and nothing that is drawn.
+_UNSEEN = frozenset({"lease.requested", "lease.denied", "coordinator.calls", "coordinator.error"})
+
 _TOO_MANY = (Extra.OVERLAPPING, Extra.REPEATED)
 
 
@@ -150,7 +153,7 @@ def _history(verdict: Verdict) -> History:
     """The trial's history; one without events where there is none to be read."""
     if verdict.path is not None:
         with suppress(HistoryError):
-            return read_history(verdict.path)
+            return read_history(verdict.path, without=_UNSEEN)
     return History(verdict.trial, ())
 
 
