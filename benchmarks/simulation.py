@@ -11,6 +11,7 @@ seconds go by in one second of processor time, all included but the verdict.
 from __future__ import annotations
 
 import asyncio
+import gc
 import resource
 import statistics
 import time
@@ -121,6 +122,8 @@ def run_trial(approach: str, workers: int, duration: float) -> None:
 
 def main() -> None:
     """Print both."""
+    # As in the processes that run trials: what is loaded is not gone over again and again.
+    gc.freeze()
     compare_kernels()
     print("trials of `steady`, jobs every 1 s and 2 s:")
     for approach in APPROACHES:

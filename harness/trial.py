@@ -38,8 +38,8 @@ _DRAIN = 10.0
 
 # How often a simulated trial is looked at, in virtual seconds; and at most, from start to end.
 _LOOK_EVERY = 0.1
-# Seconds of virtual time between two looks for cycles: by no other clock may one be taken apart.
-_COLLECT_EVERY = 60.0
+# So much happens between two looks for cycles, which are taken apart by no other clock.
+_COLLECT_EVERY = 500_000
 _LOOKS = 1000
 
 
@@ -93,13 +93,16 @@ def simulate(
     loop = SimulatedLoop(kernel, "runner")
     faults = trial.faults()
     every = max(_LOOK_EVERY, trial.scenario.duration / _LOOKS)
+    collected = 0
 
     async def run() -> str | None:
         cluster = SimulatedCluster(cluster_spec(trial), calibration, recorder)
         return await conduct(trial, faults, cluster, log)
 
     def look(main: asyncio.Task[str | None]) -> None:
-        if kernel.now // _COLLECT_EVERY > max(0.0, kernel.now - every) // _COLLECT_EVERY:
+        nonlocal collected
+        if kernel.processed - collected > _COLLECT_EVERY:
+            collected = kernel.processed
             gc.collect()
         if not goes_on(kernel.now):
             loop.deliver(main.cancel)

@@ -94,6 +94,7 @@ class Kernel(simpy.Environment):
     def __init__(self) -> None:
         super().__init__()
         self.ready: deque[Handle] = deque()
+        # How much has happened: timers, callbacks of loops, what happens to the world.
         self.processed = 0
         self.lanes: dict[float, Lane] = {}
         # What loops were asked for and refused, for the case that a program swallows the error.
@@ -158,7 +159,7 @@ class Kernel(simpy.Environment):
         # One long function, as each call in it would be made for every single event.
         queue, ready = self._queue, self.ready
         popleft, add = ready.popleft, ready.append
-        happened = rounds = 0
+        rounds = 0
         current: object = None
         hooks = sys.get_asyncgen_hooks()
         sys.set_asyncgen_hooks(self.generators.started, self.generators.abandoned)
@@ -178,20 +179,22 @@ class Kernel(simpy.Environment):
                 while queue and queue[0][0] <= now:
                     event: Any = heappop(queue)[3]
                     if event.__class__ is Handle:
-                        add(event)
+                        if event.callback is not None:
+                            add(event)
                         continue
                     if current is not None:
                         # What happens to the world is no loop's doing.
                         _set_running_loop(None)
                         current = None
+                    self.processed += 1
                     if event.__class__ is Happening:
-                        happened += 1
                         if event.callback is not None:
                             event.callback(*event.args)
                     else:
-                        happened += 1
                         _process(event)
-                for _ in range(len(ready)):
+                count = len(ready)
+                self.processed += count
+                for _ in range(count):
                     handle = popleft()
                     callback = handle.callback
                     if callback is None:
@@ -203,7 +206,6 @@ class Kernel(simpy.Environment):
                     if loop is not current:
                         _set_running_loop(loop)
                         current = loop
-                    happened += 1
                     try:
                         args = handle.args
                         # Unpacking costs more than asking.
@@ -218,7 +220,6 @@ class Kernel(simpy.Environment):
         finally:
             sys.set_asyncgen_hooks(*hooks)
             _set_running_loop(None)
-            self.processed += happened
 
     def _stuck(self) -> str:
         """What keeps the loops busy."""
