@@ -16,15 +16,13 @@ from typing import Any, TypeVar
 
 from harness.simulation.kernel import NORMAL, Handle, Kernel
 from harness.simulation.refusal import RealWorld
-from harness.simulation.task import SimulatedTask
+from harness.simulation.task import SimulatedTask, end_coroutine
 
 T = TypeVar("T")
 
 # Without the call of `__init__`, which takes as long as all the rest of call_soon.
 _new = object.__new__
 
-# How often a dead task's coroutine is closed: each `await` in a `finally` takes one more.
-CLOSINGS = 100
 # Below this, the finished tasks are not worth looking for.
 FEW = 64
 
@@ -145,7 +143,7 @@ class SimulatedLoop(RealWorld):
                 # What a `finally` starts joins them.
                 for task in self._corpses:
                     task._log_destroy_pending = False  # type: ignore[attr-defined]
-                    _close(task)
+                    end_coroutine(task)
                 self._corpses.clear()
         finally:
             _set_running_loop(outer)
@@ -403,10 +401,6 @@ class SimulatedLoop(RealWorld):
             return
         self._errors.append(context.get("exception") or RuntimeError(context.get("message")))
 
-    def default_exception_handler(self, context: dict[str, Any]) -> None:
-        """As call_exception_handler."""
-        self.call_exception_handler(context)
-
     def call_soon_threadsafe(  # type: ignore[override]
         self,
         callback: Callable[..., object],
@@ -415,18 +409,3 @@ class SimulatedLoop(RealWorld):
     ) -> Handle:
         """As call_soon: there are no threads."""
         return self.call_soon(callback, *args, context=context)
-
-
-class _Buried(BaseException):
-    """What a dead task's coroutine ends with. GeneratorExit would not wait for a `finally`."""
-
-
-def _close(task: asyncio.Task[Any]) -> None:
-    coroutine = task.get_coro()
-    for _ in range(CLOSINGS):
-        try:
-            if coroutine is not None:
-                # Comes back where it waits again, in a `finally`.
-                coroutine.throw(_Buried())
-        except BaseException:
-            return

@@ -162,10 +162,6 @@ class Link:
         self.connections[connection] = None
         return connection
 
-    def is_cut(self, way: Way) -> bool:
-        """Whether nothing passes that way."""
-        return self._cut[way]
-
     @property
     def open(self) -> bool:
         """Whether everything passes, both ways."""

@@ -74,5 +74,6 @@ class RealWorld(asyncio.AbstractEventLoop):
     run_forever = _refused("a way of its own")
     set_task_factory = _refused("a way of its own")
     set_exception_handler = _refused("a way of its own")
+    default_exception_handler = _refused("a way of its own")
     add_signal_handler = _refused("a signal")
     remove_signal_handler = _refused("a signal")
