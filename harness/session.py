@@ -25,11 +25,12 @@ from harness.comparison.measured import Measured, Noise
 from harness.comparison.request import Request, Runtime
 from harness.comparison.simulated import SimulatedComparison
 from harness.coordinators.sources import locate
-from harness.gate import Unmet, check_expectations
 from harness.report.model import Comparison
 from harness.report.progress import LiveProgress
 from harness.runtimes.calibration import default_calibration
 from harness.runtimes.launcher import Launcher
+from harness.scenario.setting import setting
+from harness.verdict.expectations import Check, Standing, check_expectations
 
 if TYPE_CHECKING:
     from harness.fidelity.model import Fidelity
@@ -110,9 +111,8 @@ def run_session(
         else:
             run = ComparisonRun(request, locate(environ), progress)
             measured = run.measured(asyncio.run(_run(run, progress, stop)))
-    by_name = {result.approach: result for result in measured.results}
-    unmet = check_expectations(request.scenario, by_name)
-    return Session(_comparison(request, measured, unmet, command), _exit_code(measured, unmet))
+    checks = check_expectations(request.scenario.expect, measured.results)
+    return Session(_comparison(request, measured, checks, command), _exit_code(measured, checks))
 
 
 def run_fidelity(
@@ -185,10 +185,11 @@ async def _run(run: ComparisonRun, progress: LiveProgress, stop: StopSignals) ->
 
 
 def _comparison(
-    request: Request, measured: Measured, unmet: Sequence[Unmet], command: Sequence[str]
+    request: Request, measured: Measured, checks: Sequence[Check], command: Sequence[str]
 ) -> Comparison:
+    said = {Standing.UNMET: "not met", Standing.UNMEASURED: "not checked"}
     notes = [
-        f"expectation {'not met' if one.measured else 'not checked'}: {one.text}" for one in unmet
+        f"expectation {said[one.standing]}: {one.text}" for one in checks if one.standing in said
     ]
     if measured.interrupted:
         notes.append("Interrupted: what had run by then was judged.")
@@ -208,6 +209,8 @@ def _comparison(
         verdicts=measured.verdicts,
         about=_about(measured, command),
         notes=tuple(notes),
+        expect=request.scenario.expect,
+        setting=setting(request.scenario),
     )
 
 
@@ -234,17 +237,18 @@ def _milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:.1f} ms"
 
 
-def _exit_code(measured: Measured, unmet: Sequence[Unmet]) -> Exit:
+def _exit_code(measured: Measured, checks: Sequence[Check]) -> Exit:
+    standings = {one.standing for one in checks}
     ran = [result for result in measured.results if result.skipped is None]
     if not ran and measured.lacking:
         return Exit.ENVIRONMENT
     if measured.interrupted:
         return Exit.INTERRUPTED
-    if any(one.measured for one in unmet):
+    if Standing.UNMET in standings:
         return Exit.VIOLATION
-    if not ran or unmet or any(result.trials == result.invalid_trials for result in ran):
-        return Exit.INCONCLUSIVE
-    return Exit.OK
+    without = any(result.trials == result.invalid_trials for result in ran)
+    inconclusive = not ran or without or Standing.UNMEASURED in standings
+    return Exit.INCONCLUSIVE if inconclusive else Exit.OK
 
 
 def new_directory(reports: Path, scenario: str) -> Path:

@@ -272,10 +272,10 @@ async def test_repeats_go_through_the_seeds_the_same_for_every_approach(
         ("redis-lock-short", 8),
     ]
     assert sorted(path.name for path in (tmp_path / "histories").iterdir()) == [
-        "redis-lock-1.jsonl",
-        "redis-lock-2.jsonl",
-        "redis-lock-short-1.jsonl",
-        "redis-lock-short-2.jsonl",
+        "redis-lock-7.jsonl",
+        "redis-lock-8.jsonl",
+        "redis-lock-short-7.jsonl",
+        "redis-lock-short-8.jsonl",
     ]
     assert [result.trials for result in measured.results] == [2, 2]
     assert [verdict.trial.seed for verdict in measured.verdicts["redis-lock"]] == [7, 8]

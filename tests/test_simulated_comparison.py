@@ -112,7 +112,7 @@ def test_how_often_a_trial_is_looked_at_leaves_no_trace(
 def test_seeds_go_up_by_one_and_the_histories_name_what_was_simulated(tmp_path: Path) -> None:
     found = measured(request_of(tmp_path, histories=Histories.ALL))
     assert [one.seed for one in found.tallies["redis-lock"]] == [7, 8, 9]
-    trial = read_history(tmp_path / "histories" / "redis-lock-2.jsonl").trial
+    trial = read_history(tmp_path / "histories" / "redis-lock-8.jsonl").trial
     assert (trial.runtime, trial.seed) == ("sim", 8)
     assert trial.extra["coordinator"] == found.about["redis"]
     assert found.about["redis"].startswith("simulated, as Redis")
@@ -132,12 +132,12 @@ def test_failing_trials_and_the_first_one_keep_their_history(tmp_path: Path) -> 
     found = measured(request_of(tmp_path))
     assert [one.flawless for one in found.tallies["redis-lock"]] == [True] * 3
     assert files(tmp_path) == [
-        "redis-lock-1.jsonl",
-        *(f"uncoordinated-{n}.jsonl" for n in (1, 2, 3)),
+        "redis-lock-7.jsonl",
+        *(f"uncoordinated-{seed}.jsonl" for seed in (7, 8, 9)),
     ]
     (calm,) = found.verdicts["redis-lock"]
     assert calm.trial.seed == 7
-    assert calm.path == tmp_path / "histories" / "redis-lock-1.jsonl"
+    assert calm.path == tmp_path / "histories" / "redis-lock-7.jsonl"
     assert found.notes == ()
 
 
@@ -156,7 +156,7 @@ def test_all_histories_or_none(tmp_path: Path, which: Histories, count: int) -> 
 def test_of_many_failing_trials_the_first_ones_are_kept(tmp_path: Path, processes: int) -> None:
     request = request_of(tmp_path, approaches=BOTH[:1], duration=4.0, repeat=30, at_once=processes)
     found = measured(request)
-    assert files(tmp_path) == sorted(f"uncoordinated-{number}.jsonl" for number in range(1, 21))
+    assert files(tmp_path) == sorted(f"uncoordinated-{seed}.jsonl" for seed in range(7, 27))
     assert [one.trial.seed for one in found.verdicts["uncoordinated"]] == list(range(7, 17))
     assert len(found.tallies["uncoordinated"]) == 30
     assert found.notes == (
@@ -242,8 +242,8 @@ def test_stopped_early_it_measures_what_has_run(tmp_path: Path) -> None:
     assert all(3 <= count < 1000 for count in counts)
     # No trial is half counted where there are whole ones, and none leaves a piece of a history.
     assert not any(one.partial for trials in found.tallies.values() for one in trials)
-    whole = {f"uncoordinated-{number}.jsonl" for number in range(1, counts[0] + 1)}
-    assert set(files(tmp_path)) <= {*whole, "redis-lock-1.jsonl"}
+    whole = {f"uncoordinated-{seed}.jsonl" for seed in range(7, counts[0] + 7)}
+    assert set(files(tmp_path)) <= {*whole, "redis-lock-7.jsonl"}
 
 
 def test_stopped_in_its_first_trials_it_measures_as_far_as_they_are(tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ def test_stopped_in_its_first_trials_it_measures_as_far_as_they_are(tmp_path: Pa
     (partial,) = found.tallies["uncoordinated"]
     assert partial.partial
     assert result.expected > 0
-    assert read_history(tmp_path / "histories" / "uncoordinated-1.jsonl").events
+    assert read_history(tmp_path / "histories" / "uncoordinated-7.jsonl").events
 
 
 def test_a_trial_whose_process_dies_does_not_count_and_hides_no_other(
@@ -299,7 +299,7 @@ def test_a_trial_whose_process_is_killed_once_comes_to_the_same(
 
 def test_a_history_that_cannot_be_written_makes_its_trial_invalid(tmp_path: Path) -> None:
     request = request_of(tmp_path, approaches=BOTH[:1], repeat=1)
-    (tmp_path / "histories" / "uncoordinated-1.jsonl").mkdir()
+    (tmp_path / "histories" / "uncoordinated-7.jsonl").mkdir()
     found = measured(request)
     assert "its history could not be written" in found.results[0].invalid[0]
 

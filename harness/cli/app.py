@@ -6,8 +6,8 @@ import typer
 
 from harness.approaches import APPROACHES
 from harness.faults import FAULTS
-from harness.gate import MEASURES
 from harness.scenario.model import Catalog
+from harness.verdict.measures import MEASURES
 
 CATALOG = Catalog(approaches=APPROACHES, faults=FAULTS, measures=MEASURES)
 SCENARIOS = Path("scenarios")

@@ -62,7 +62,12 @@ class Request:
 
     def history(self, approach: str, number: int) -> Path:
         """Where the history of an approach's trial lies, if anywhere; numbers start at 1."""
-        return self.directory / "histories" / f"{approach}-{number}.jsonl"
+        return history_path(self.directory, approach, self.seed + number - 1)
+
+
+def history_path(directory: Path, approach: str, seed: int) -> Path:
+    """Where a run that writes to `directory` puts the history of the approach's trial."""
+    return directory / "histories" / f"{approach}-{seed}.jsonl"
 
 
 def misfit(choice: ApproachChoice, scenario: Scenario) -> str | None:

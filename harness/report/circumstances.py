@@ -20,6 +20,11 @@ def parameters(trial: TrialLine | None) -> Mapping[str, Any] | None:
     return given if isinstance(given, Mapping) else None
 
 
+def algorithm(trial: TrialLine | None, approach: str) -> str:
+    """The approach behind a name of the scenario's choice, under which it may stand twice."""
+    return approach if trial is None else str(trial.extra.get("algorithm", approach))
+
+
 def circumstances(comparison: Comparison) -> list[tuple[str, str]]:
     """How it was run, (what, how) each: scenario, approaches, `about`, how faults were made."""
     trials = {
@@ -57,9 +62,8 @@ def _grouped(what: str, ways: Mapping[str, list[str]]) -> list[tuple[str, str]]:
 
 
 def _approach(approach: str, trial: TrialLine, given: Mapping[str, Any]) -> str:
-    # The same algorithm may stand there twice, under names of the scenario's choice.
-    algorithm = trial.extra.get("algorithm", approach)
-    which = "" if algorithm == approach else f"{algorithm}; "
+    behind = algorithm(trial, approach)
+    which = "" if behind == approach else f"{behind}; "
     return which + (_pairs(given) or "none")
 
 

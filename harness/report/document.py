@@ -9,14 +9,15 @@ from typing import Any
 import pandas as pd
 
 from harness.history.trial import TrialLine
-from harness.report.circumstances import parameters, trial_of
+from harness.report.circumstances import algorithm, parameters, trial_of
 from harness.report.model import Comparison, unmeasured
+from harness.scenario.model import Expectation
 from harness.verdict.result import result_as_json
 
 VERSION = 1
 
 # The columns that say something about an approach without figures.
-_NAMING = frozenset({"approach", "trials", "invalid_trials", "invalid", "skipped"})
+_NAMING = frozenset({"approach", "algorithm", "trials", "invalid_trials", "invalid", "skipped"})
 _PARAMETERS = "parameters"
 
 
@@ -24,7 +25,8 @@ def results_json(comparison: Comparison) -> dict[str, Any]:
     """The document of results.json, version 1.
 
     `workers` (how many), `duration`, `grace` and `jobs` are those of the first trial, null without
-    one; each result has the `parameters` of its approach. Times in seconds.
+    one; `setting` is the whole scenario. Each result has the `algorithm` of its approach and its
+    `parameters`. Times in seconds.
     """
     trials = {
         result.approach: trial_of(comparison, result.approach) for result in comparison.results
@@ -32,18 +34,32 @@ def results_json(comparison: Comparison) -> dict[str, Any]:
     return {
         "version": VERSION,
         "scenario": comparison.scenario,
+        "description": comparison.description,
         "runtime": comparison.runtime,
         "seed": comparison.seed,
         **_setting(next((trial for trial in trials.values() if trial is not None), None)),
+        "setting": dict(comparison.setting),
+        "expect": [_expectation(one) for one in comparison.expect],
         "about": dict(comparison.about),
+        "notes": list(comparison.notes),
         "results": [
             {
                 "approach": result.approach,
+                "algorithm": algorithm(trials[result.approach], result.approach),
                 _PARAMETERS: _strict(parameters(trials[result.approach]) or {}),
                 **result_as_json(result),
             }
             for result in comparison.results
         ],
+    }
+
+
+def _expectation(one: Expectation) -> dict[str, Any]:
+    return {
+        "approach": one.approach,
+        "measure": one.measure,
+        "min": one.minimum,
+        "max": one.maximum,
     }
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
+from harness.scenario.model import Expectation
+from harness.verdict.expectations import Check, check_expectations
 from harness.verdict.model import Result, Verdict
 from harness.verdict.tally import Tally
 
@@ -19,7 +23,8 @@ class Comparison:
     `results` are in the scenario's order, skipped approaches included. `tallies` holds all their
     trials by approach; `verdicts` those of them that are worth a closer look, at least the first
     one: timelines are drawn from them. `about` says how it was run, `notes` what the reader must be
-    warned of; both are shown as they are, in the order given.
+    warned of; both are shown as they are, in the order given. `expect` is what the scenario
+    expects, `setting` all that happens in it: see harness.scenario.setting.
     """
 
     scenario: str
@@ -31,6 +36,13 @@ class Comparison:
     verdicts: Mapping[str, Sequence[Verdict]]
     about: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    expect: tuple[Expectation, ...] = ()
+    setting: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def checks(self) -> tuple[Check, ...]:
+        """Every expectation, and how the results stand to it."""
+        return tuple(check_expectations(self.expect, self.results))
 
     @property
     def measured(self) -> tuple[Result, ...]:

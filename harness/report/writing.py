@@ -8,7 +8,8 @@ from pathlib import Path
 from harness.report.document import results_csv, results_json
 from harness.report.markdown import summary
 from harness.report.model import Comparison
-from harness.report.page import page
+from harness.report.page.rendering import page
+from harness.report.reading import RESULTS, TRIALS, trials_jsonl
 
 
 def write_report(comparison: Comparison, directory: Path) -> None:
@@ -19,7 +20,8 @@ def write_report(comparison: Comparison, directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     document = json.dumps(results_json(comparison), indent=2, allow_nan=False)
     # The data goes first: should a chart fail, the figures are there.
-    _write(directory / "results.json", document + "\n")
+    _write(directory / RESULTS, document + "\n")
+    _write(directory / TRIALS, trials_jsonl(comparison))
     _write(directory / "results.csv", results_csv(comparison))
     _write(directory / "summary.md", summary(comparison))
     _write(directory / "index.html", page(comparison, directory))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -125,6 +125,17 @@ class Expectation:
     maximum: float | None = None
 
 
+def expected_of(expect: Sequence[Expectation], name: str) -> tuple[Expectation, ...]:
+    """What of these is expected of the approach of this name.
+
+    What is said of it by name goes before what is said of `all` on that measure.
+    """
+    own = [bound for bound in expect if bound.approach == name]
+    named = {bound.measure for bound in own}
+    shared = (b for b in expect if b.approach == ALL and b.measure not in named)
+    return (*own, *shared)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """What happens to the service.
@@ -157,11 +168,5 @@ class Scenario:
         return tuple(f"worker-{number}" for number in range(1, self.workers + 1))
 
     def expectations(self, name: str) -> tuple[Expectation, ...]:
-        """What is expected of the approach of this name.
-
-        What the scenario says of it by name goes before what it says of `all` on that measure.
-        """
-        own = [bound for bound in self.expect if bound.approach == name]
-        named = {bound.measure for bound in own}
-        shared = (b for b in self.expect if b.approach == ALL and b.measure not in named)
-        return (*own, *shared)
+        """What is expected of the approach of this name."""
+        return expected_of(self.expect, name)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from harness.verdict.model import Extra, Outcome, Sample, Verdict
+from harness.verdict.model import Extra, Outcome, Sample, Together, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +28,29 @@ class Samples:
             yield Sample(fault, what, at, seconds, bool(censored))
 
 
+@dataclass(frozen=True, slots=True)
+class Stretches:
+    """Stretches of overlap, packed: of which job, from when to when, how many runs at once."""
+
+    whats: tuple[str, ...] = ()
+    starts: array[float] = field(default_factory=lambda: array("d"))
+    ends: array[float] = field(default_factory=lambda: array("d"))
+    most: array[int] = field(default_factory=lambda: array("I"))
+
+    def __iter__(self) -> Iterator[tuple[str, float, float, int]]:
+        return zip(self.whats, self.starts, self.ends, self.most, strict=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
     """What one trial adds to its approach's result. Times in seconds.
 
-    `concurrency` is the most runs of one job at once. `checksum` is the CRC-32 of the history's
-    lines, None where a history is not the same each time.
+    `duration` is how long it was to be, `concurrency` the most runs of one job at once. `checksum`
+    is the CRC-32 of the history's lines, None where a history is not the same each time.
     """
 
     seed: int
+    duration: float
     invalid: tuple[str, ...]
     partial: bool
     outcomes: Mapping[Outcome, int]
@@ -46,6 +60,7 @@ class Tally:
     overlap_count: int
     overlap_seconds: float
     concurrency: int
+    overlaps: Stretches
     double_hold_count: int
     double_hold_seconds: float
     failover: Samples
@@ -72,6 +87,7 @@ def tally(verdict: Verdict, checksum: int | None = None) -> Tally:
     extras = Counter(run.extra for run in verdict.runs if run.extra is not None)
     return Tally(
         seed=verdict.trial.seed,
+        duration=verdict.trial.duration,
         invalid=verdict.invalid,
         partial=verdict.partial,
         outcomes=outcomes,
@@ -81,6 +97,7 @@ def tally(verdict: Verdict, checksum: int | None = None) -> Tally:
         overlap_count=len(verdict.overlaps),
         overlap_seconds=sum(stretch.seconds for stretch in verdict.overlaps),
         concurrency=_concurrency(verdict),
+        overlaps=_stretches(verdict.overlaps),
         double_hold_count=len(verdict.double_holds),
         double_hold_seconds=sum(stretch.seconds for stretch in verdict.double_holds),
         failover=_packed(verdict.failover),
@@ -106,6 +123,15 @@ def _packed(samples: Iterable[Sample]) -> Samples:
         array("d", [sample.at for sample in found]),
         array("d", [sample.seconds for sample in found]),
         bytes(sample.censored for sample in found),
+    )
+
+
+def _stretches(found: Sequence[Together]) -> Stretches:
+    return Stretches(
+        tuple(sys.intern(one.what) for one in found),
+        array("d", [one.start for one in found]),
+        array("d", [one.end for one in found]),
+        array("I", [one.most for one in found]),
     )
 
 

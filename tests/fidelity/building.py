@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from harness.verdict.model import Outcome
-from harness.verdict.tally import Samples, Tally
+from harness.verdict.tally import Samples, Stretches, Tally
 
 
 def samples(seconds: list[float], end: float = 1e9) -> Samples:
@@ -37,6 +37,8 @@ def make_tally(seed: int = 1, **changes: Any) -> Tally:
         "concurrency": 1,
         "double_hold_count": 0,
         "double_hold_seconds": 0.0,
+        "duration": 30.0,
+        "overlaps": Stretches(),
         "failover": samples([]),
         "takeover": samples([]),
         "outage": samples([]),

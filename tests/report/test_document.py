@@ -18,8 +18,9 @@ def test_the_document_has_the_promised_head_and_a_result_an_approach(
 ) -> None:
     document = results_json(comparison)
     assert list(document) == [
-        *("version", "scenario", "runtime", "seed", "workers", "duration", "grace", "jobs"),
-        *("about", "results"),
+        *("version", "scenario", "description", "runtime", "seed"),
+        *("workers", "duration", "grace", "jobs"),
+        *("setting", "expect", "about", "notes", "results"),
     ]
     assert document["version"] == 1
     assert [row["approach"] for row in document["results"]] == [
@@ -75,7 +76,7 @@ def test_csv_has_empty_cells_where_nothing_was_measured(comparison: Comparison) 
     for row in rows(results_csv(comparison))[2::2]:
         filled = {name for name, cell in row.items() if cell}
         assert filled <= {
-            *("scenario", "runtime", "seed", "approach", "trials", "invalid_trials"),
+            *("scenario", "runtime", "seed", "approach", "algorithm", "trials", "invalid_trials"),
             *("invalid", "skipped"),
         }
 

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from harness.report.model import Comparison
-from harness.report.page import page
+from harness.report.page.rendering import page
 from harness.verdict.model import Latency, Quantiles
 from harness.verdict.tally import tally
 

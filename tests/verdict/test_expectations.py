@@ -7,18 +7,23 @@ from operator import attrgetter
 
 import pytest
 
-from harness.gate import MEASURES, Unmet, check_expectations
 from harness.scenario.model import ALL, Expectation
+from harness.verdict.expectations import Check, Standing, bounds, check_expectations
+from harness.verdict.measures import MEASURES
 from harness.verdict.model import Latency, Quantiles, Result
 from harness.verdict.result import skipped
-from tests.small_scenario import choice, small
 
 RESULT = Result(approach="redis-lock", trials=2, invalid_trials=0, expected=20, once=20)
 
 
 def violations(result: Result, *expect: Expectation) -> list[str]:
-    scenario = small(expect=expect)
-    return [one.text for one in check_expectations(scenario, {result.approach: result})]
+    checks = check_expectations(expect, [result])
+    return [one.text for one in checks if one.standing is not Standing.MET]
+
+
+def the_check(result: Result, expectation: Expectation) -> Check:
+    [check] = check_expectations([expectation], [result])
+    return check
 
 
 def at_most(measure: str, bound: float, approach: str = ALL) -> Expectation:
@@ -53,10 +58,11 @@ def test_less_than_asked_for_is_a_violation() -> None:
 
 
 def test_a_violation_names_approach_and_measure() -> None:
-    scenario = small(expect=(at_most("missed", 0),))
-    found = check_expectations(scenario, {"redis-lock": replace(RESULT, lost=1, failed=1)})
+    expectation = at_most("missed", 0)
     text = "redis-lock: missed is 2, expected at most 0"
-    assert found == [Unmet("redis-lock", "missed", text)]
+    assert the_check(replace(RESULT, lost=1, failed=1), expectation) == Check(
+        "redis-lock", expectation, Standing.UNMET, text
+    )
 
 
 def test_times_are_told_with_their_units() -> None:
@@ -90,20 +96,20 @@ def test_a_quantile_beyond_the_end_is_no_violation_of_a_lower_bound() -> None:
 @pytest.mark.parametrize("measure", ["failover_p95", "lateness_p99", "calls_per_run"])
 def test_what_was_not_measured_proves_nothing_neither_way(measure: str) -> None:
     for bound in (at_most(measure, 0.0), at_least(measure, 9.0)):
-        [unmet] = check_expectations(small(expect=(bound,)), {"redis-lock": RESULT})
-        assert not unmet.measured
-        assert unmet.text == f"redis-lock: there was no {measure} to measure"
+        check = the_check(RESULT, bound)
+        assert check.standing is Standing.UNMEASURED
+        assert check.text == f"redis-lock: there was no {measure} to measure"
 
 
 def test_what_is_said_of_an_approach_goes_before_what_is_said_of_all() -> None:
-    scenario = small(
-        approaches=(choice("redis-lock"), choice("redis-setnx")),
-        expect=(at_most("duplicate", 0), at_most("duplicate", 5, "redis-setnx")),
-    )
-    results = {
-        name: replace(RESULT, approach=name, duplicate=3) for name in ("redis-lock", "redis-setnx")
-    }
-    assert [one.approach for one in check_expectations(scenario, results)] == ["redis-lock"]
+    expect = (at_most("duplicate", 0), at_most("duplicate", 5, "redis-setnx"))
+    results = [
+        replace(RESULT, approach=name, duplicate=3) for name in ("redis-lock", "redis-setnx")
+    ]
+    assert [(one.approach, one.standing) for one in check_expectations(expect, results)] == [
+        ("redis-lock", Standing.UNMET),
+        ("redis-setnx", Standing.MET),
+    ]
 
 
 def test_what_is_expected_of_all_is_not_asked_of_what_was_not_run() -> None:
@@ -115,15 +121,24 @@ def test_what_is_expected_of_all_is_not_asked_of_what_was_not_run() -> None:
 
 
 def test_what_is_expected_of_it_by_name_is_not_passed_by_not_running() -> None:
-    scenario = small(expect=(at_least("once", 1, "redis-lock"),))
-    [unmet] = check_expectations(scenario, {"redis-lock": skipped("redis-lock", "no redis")})
-    assert not unmet.measured
-    assert unmet.text == "redis-lock: no valid trial to see its once in"
+    check = the_check(skipped("redis-lock", "no redis"), at_least("once", 1, "redis-lock"))
+    assert check.standing is Standing.UNMEASURED
+    assert check.text == "redis-lock: no valid trial to see its once in"
 
 
 def test_where_no_fault_hit_anybody_nobody_recovered() -> None:
-    [unmet] = check_expectations(small(expect=(at_most("unrecovered", 0),)), {"redis-lock": RESULT})
-    assert not unmet.measured
+    check = the_check(RESULT, at_most("unrecovered", 0))
+    assert check.standing is Standing.UNMEASURED
+
+
+def test_what_is_met_says_what_was_seen_and_what_was_expected() -> None:
+    check = the_check(replace(RESULT, duplicate=1), at_most("duplicate", 2))
+    assert check.standing is Standing.MET
+    assert check.text == "redis-lock: duplicate is 1, expected at most 2"
+
+
+def test_bounds_are_told_as_a_scenario_writes_them() -> None:
+    assert bounds(Expectation(ALL, "failover_p95", 0.5, 3.0)) == "at least 500ms and at most 3s"
 
 
 def test_without_expectations_there_is_nothing_to_violate() -> None:

@@ -1,4 +1,4 @@
-"""The comparison as one HTML page that needs nothing but itself."""
+"""Rendering the page from its templates, styles and scripts."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def page(comparison: Comparison, directory: Path) -> str:
         for job in verdict.trial.jobs
     )
     environment = Environment(
-        loader=FileSystemLoader(_HERE),
+        loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -54,7 +54,7 @@ def page(comparison: Comparison, directory: Path) -> str:
     environment.filters["clean"] = phrases.clean
     return environment.get_template("page.html.j2").render(
         comparison=comparison,
-        style=(_HERE / "page.css").read_text("utf-8"),
+        style=(_HERE / "assets" / "page.css").read_text("utf-8"),
         colours=colours,
         sentence=phrases.sentence,
         unmeasured=unmeasured,

@@ -1,0 +1,1 @@
+"""Results against what a scenario expects, and against earlier results: pass or fail."""

@@ -1,0 +1,105 @@
+"""A report read back gives the comparison that it was written from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.comparison.request import Histories, Request
+from harness.comparison.simulated import SimulatedComparison
+from harness.report.document import results_json
+from harness.report.model import Comparison
+from harness.report.reading import ReportError, read_report
+from harness.report.writing import write_report
+from harness.runtimes.calibration import default_calibration
+from harness.scenario.model import ALL, Expectation
+from harness.scenario.setting import setting
+from tests.small_scenario import choice, small
+
+
+class Nobody:
+    def simulating(self, trials: int, processes: int) -> None: ...
+
+    def reached(self, over: int, under_way: float) -> None: ...
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> tuple[Path, Comparison]:
+    (tmp_path / "histories").mkdir()
+    scenario = small(
+        approaches=(choice("uncoordinated"), choice("redis-lock", ttl=1.0)),
+        expect=(Expectation(ALL, "duplicate", maximum=0.0),),
+    )
+    request = Request(
+        scenario=scenario,
+        runtime="sim",
+        seed=3,
+        repeat=2,
+        directory=tmp_path,
+        histories=Histories.FAILING,
+    )
+    running = SimulatedComparison(request, default_calibration(), Nobody())
+    found = running.measured(running.run(lambda: False))
+    comparison = Comparison(
+        scenario=scenario.name,
+        description="two approaches",
+        runtime="sim",
+        seed=3,
+        results=found.results,
+        tallies=found.tallies,
+        verdicts=found.verdicts,
+        about=found.about,
+        notes=("a note",),
+        expect=scenario.expect,
+        setting=setting(scenario),
+    )
+    write_report(comparison, tmp_path)
+    return tmp_path, comparison
+
+
+def test_the_figures_are_the_same(written: tuple[Path, Comparison]) -> None:
+    directory, comparison = written
+    back = read_report(directory)
+    assert results_json(back) == results_json(comparison)
+    assert back.checks == comparison.checks
+    assert {name: [v.trial.seed for v in found] for name, found in back.verdicts.items()} == {
+        name: [v.trial.seed for v in found] for name, found in comparison.verdicts.items()
+    }
+
+
+def test_the_page_is_the_same(written: tuple[Path, Comparison], tmp_path: Path) -> None:
+    directory, _ = written
+    before = (directory / "index.html").read_bytes()
+    write_report(read_report(directory), directory)
+    assert (directory / "index.html").read_bytes() == before
+
+
+def test_a_directory_without_a_report_is_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match=r"results\.json: No such file or directory; a report"):
+        read_report(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{", "not JSON"),
+        ("[]", "version None is not known"),
+        (json.dumps({"version": 7}), "version 7 is not known"),
+        (json.dumps({"version": 1}), "no 'results' in it"),
+    ],
+)
+def test_what_is_no_report_is_refused_in_one_line(tmp_path: Path, text: str, why: str) -> None:
+    (tmp_path / "results.json").write_text(text)
+    (tmp_path / "trials.jsonl").write_text("")
+    with pytest.raises(ReportError, match=why):
+        read_report(tmp_path)
+
+
+def test_a_torn_trial_names_its_line(written: tuple[Path, Comparison]) -> None:
+    directory, _ = written
+    with (directory / "trials.jsonl").open("a") as file:
+        file.write('{"approach": "redis-lo')
+    with pytest.raises(ReportError, match=r"trials\.jsonl:5: not a trial"):
+        read_report(directory)

@@ -1,0 +1,40 @@
+"""A tally that went through JSON sums up to the same result."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from harness.history.trial import FaultLine
+from harness.verdict.result import result_as_json, summarize
+from harness.verdict.tally import Tally, tally
+from harness.verdict.tally_json import tally_as_json, tally_from_json
+from tests.verdict.building import failed, fault, judged, lease, ran, started, well
+
+
+def eventful() -> Tally:
+    verdict = judged(
+        lease(0.9, "requested", "w1"),
+        lease(1, "granted", "w1"),
+        ran(1, "w1", "1", due=1, takes=0.5),
+        ran(1.2, "w2", "1", due=1, takes=0.5),
+        started(2, "w1", "2", due=2),
+        fault(2.1, "crash", "w1"),
+        failed(3.1, "w2", "3"),
+        faults=[FaultLine("crash#1", "crash", 2.1)],
+    )
+    return tally(verdict, checksum=5)
+
+
+@pytest.mark.parametrize("one", [eventful(), tally(judged(well(1, 2, 3)))])
+def test_what_was_written_is_read_back(one: Tally) -> None:
+    back = tally_from_json(json.loads(json.dumps(tally_as_json(one))))
+    assert result_as_json(summarize("a", [back])) == result_as_json(summarize("a", [one]))
+    assert [w for w, *_ in back.overlaps] == [w for w, *_ in one.overlaps]
+    assert (back.flawless, back.plans_faults) == (one.flawless, one.plans_faults)
+
+
+def test_what_is_no_tally_is_refused() -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        tally_from_json({"seed": 1})
