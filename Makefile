@@ -3,15 +3,22 @@
 SCENARIO ?= worker-crash
 ARGS ?=
 PYTHON ?= python3
+# What our own CI guards: these in simulation, against reports/baseline, and one of them live.
+GATED := worker-crash gc-pause network-partition
+GATED_LIVE := worker-crash
+GATE_TRIALS := --runtime sim --repeat 60 --histories failing
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+HARNESS := $(BIN)/harness
 # On all cores: these tests keep to virtual time, or to none.
-FAST := $(BIN)/pytest -m "not live" -n auto --dist loadfile
+FAST := $(BIN)/pytest -m "not live and not browser" -n auto --dist loadfile
+# A run that found a violation (1) or an invalid trial (4) is still one that is to be judged.
+JUDGED := case $$? in 0|1|4) ;; *) exit 1 ;; esac
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run-scenario test test-fast lint bench clean
+.PHONY: help setup run-scenario compare gate baseline test test-fast test-browser browser lint bench clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -30,14 +37,49 @@ $(READY): pyproject.toml
 	@touch $@
 
 run-scenario: setup ## Run a scenario on all its approaches: SCENARIO=gc-pause, ARGS="--repeat 3"
-	$(BIN)/harness run $(SCENARIO) $(ARGS)
+	$(HARNESS) run $(SCENARIO) $(ARGS)
 
-test: setup ## All tests that this machine can run: the fast ones first, then the live ones
+compare: setup ## All scenarios, and one page over them: ARGS="--runtime sim --repeat 100"
+	@out=reports/compare-$$(date +%Y%m%d-%H%M%S); \
+	for scenario in scenarios/*.yaml; do \
+		$(HARNESS) run $$scenario $(ARGS) --out $$out/$$(basename $$scenario .yaml) || $(JUDGED); \
+	done; \
+	$(HARNESS) compare $$out/* --out $$out
+
+gate: setup ## Is anything worse than reports/baseline says? In simulation, and a little of it live
+	@rm -rf reports/gate
+	@for scenario in $(GATED); do \
+		$(HARNESS) run $$scenario $(GATE_TRIALS) --out reports/gate/sim/$$scenario >/dev/null || $(JUDGED); \
+	done
+	$(HARNESS) gate reports/gate/sim/* --baseline reports/baseline/sim.json --junit reports/gate/sim.xml
+	@for scenario in $(GATED_LIVE); do \
+		$(HARNESS) run $$scenario --out reports/gate/live/$$scenario >/dev/null || $(JUDGED); \
+	done
+	$(HARNESS) gate reports/gate/live/* --junit reports/gate/live.xml
+
+baseline: setup ## What is measured now is what `make gate` asks for from now on
+	@rm -rf reports/gate/baseline
+	@for scenario in $(GATED); do \
+		$(HARNESS) run $$scenario $(GATE_TRIALS) --out reports/gate/baseline/$$scenario >/dev/null || $(JUDGED); \
+	done
+	$(HARNESS) baseline reports/gate/baseline/* --out reports/baseline/sim.json
+
+test: setup ## All tests that this machine can run: the fast ones first, then browser and live ones
 	$(FAST)
+	$(BIN)/pytest -m browser
 	$(BIN)/pytest -m live
 
-test-fast: setup ## The tests that start no server and no worker
+test-fast: setup ## The tests that start no server, no worker and no browser
 	$(FAST)
+
+test-browser: setup browser ## The report in a real browser, which is installed if need be
+	$(BIN)/pytest -m browser
+
+browser: setup
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
+		{ [ "$$(id -u)" = 0 ] && apt-get update -q && apt-get install -yq chromium; } || \
+		$(BIN)/playwright install chromium || \
+		echo "No browser; to get one: apt-get install chromium" >&2
 
 lint: setup ## Style, types, and the direction of imports
 	$(BIN)/ruff check .

@@ -13,6 +13,9 @@ from harness.verdict.model import Extra, Latency, Outcome, Quantiles, Result, Sa
 from harness.verdict.statistics import latency, median_interval, quantiles, rate_interval, times
 from harness.verdict.tally import Tally
 
+_TWICE = frozenset({Outcome.DUPLICATE})
+_NEVER = frozenset(outcome for outcome in Outcome if outcome.missed)
+
 
 def summarize(approach: str, tallies: Sequence[Tally]) -> Result:
     """Sum up all trials of one approach, in the order given; samples are pooled over the trials.
@@ -72,11 +75,16 @@ def _with_times(result: Result, valid: Sequence[Tally]) -> Result:
         lateness=quantiles([value for one in valid for value in one.lateness]),
         lease_wait=quantiles([value for one in valid for value in one.lease_wait]),
         intervals={
-            "duplicate": rate_interval(result.duplicate, result.expected),
-            "missed": rate_interval(result.missed, result.expected),
+            "duplicate": rate_interval([_counted(one, _TWICE) for one in valid]),
+            "missed": rate_interval([_counted(one, _NEVER) for one in valid]),
             "failover_p50": median_interval(times(failover)),
         },
     )
+
+
+def _counted(one: Tally, which: frozenset[Outcome]) -> tuple[int, int]:
+    """How many of a trial's expected runs came to one of these, and how many there were."""
+    return sum(one.outcomes.get(outcome, 0) for outcome in which), sum(one.outcomes.values())
 
 
 def _checksum(tallies: Sequence[Tally]) -> str | None:

@@ -7,7 +7,8 @@ value that was seen.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, isfinite
+from math import inf, isfinite, sqrt
+from statistics import NormalDist
 
 from harness.verdict.model import Latency, Quantiles, Sample
 
@@ -16,15 +17,35 @@ CONFIDENCE = 0.95
 Interval = tuple[float | None, float | None]
 
 
-def rate_interval(count: int, total: int) -> Interval:
-    """The Wilson interval of a rate; (None, None) where nothing was counted."""
+def rate_interval(trials: Sequence[tuple[int, int]]) -> Interval:
+    """The Wilson interval of a rate, pooled over trials; each is (how many, of how many).
+
+    What happens within a trial hangs together: the trials' own rates tell by how much, and so many
+    fewer runs the interval counts on (the design effect; Rao and Scott 1992, A Simple Method for
+    the Analysis of Clustered Binary Data). One trial alone cannot tell: its runs count as
+    independent. (None, None) where nothing was counted.
+    """
+    count, total = (sum(column) for column in zip(*trials, strict=True)) if trials else (0, 0)
     if total == 0:
         return None, None
-    # Imported late: it takes a second to load, which no other command should cost.
-    from scipy.stats import binomtest
+    share = count / total
+    size = total / _design_effect(trials, share, total)
+    squared = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) ** 2
+    middle = (share + squared / (2 * size)) / (1 + squared / size)
+    spread = sqrt(squared * (share * (1 - share) / size + squared / (4 * size * size)))
+    half = spread / (1 + squared / size)
+    # At the ends it is exact; elsewhere the sums are, but for the last digit.
+    low = 0.0 if count == 0 else max(0.0, middle - half)
+    return low, 1.0 if count == total else min(1.0, middle + half)
 
-    interval = binomtest(count, total).proportion_ci(CONFIDENCE, method="wilson")
-    return float(interval.low), float(interval.high)
+
+def _design_effect(trials: Sequence[tuple[int, int]], share: float, total: int) -> float:
+    """The rate's variance over trials, by that of as many independent runs; at least 1."""
+    count = len(trials)
+    if count < 2 or share in (0.0, 1.0):
+        return 1.0
+    squares = sum((one - share * of) ** 2 for one, of in trials)
+    return max(1.0, count / (count - 1) * squares / (total * share * (1 - share)))
 
 
 def quantiles(values: Sequence[float]) -> Quantiles:

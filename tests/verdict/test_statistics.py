@@ -6,6 +6,7 @@ from math import comb, inf
 from random import Random
 
 import pytest
+from scipy.stats import binomtest
 
 from harness.verdict.model import Latency, Quantiles, Sample
 from harness.verdict.statistics import latency, median_interval, quantiles, rate_interval
@@ -18,18 +19,44 @@ def samples(*seconds: float, censored: int = 0) -> list[Sample]:
 
 class TestRates:
     def test_none_of_many_has_an_upper_bound(self) -> None:
-        low, high = rate_interval(0, 412)
+        low, high = rate_interval([(0, 412)])
         assert low == 0
         # Wilson for no event: z² / (n + z²).
         assert high == pytest.approx(1.959964**2 / (412 + 1.959964**2), rel=1e-6)
 
     def test_the_interval_holds_the_rate(self) -> None:
-        low, high = rate_interval(30, 100)
+        low, high = rate_interval([(30, 100)])
         assert low == pytest.approx(0.2189, abs=1e-4)
         assert high == pytest.approx(0.3958, abs=1e-4)
 
     def test_nothing_counted_gives_no_interval(self) -> None:
-        assert rate_interval(0, 0) == (None, None)
+        assert rate_interval([]) == (None, None)
+        assert rate_interval([(0, 0)]) == (None, None)
+
+    @pytest.mark.parametrize(("count", "total"), [(1, 7), (30, 100), (99, 100), (5, 5), (0, 3)])
+    def test_one_trial_has_the_textbook_interval(self, count: int, total: int) -> None:
+        known = binomtest(count, total).proportion_ci(0.95, method="wilson")
+        assert rate_interval([(count, total)]) == pytest.approx((known.low, known.high))
+
+    def test_trials_that_agree_count_as_one_large_one(self) -> None:
+        assert rate_interval([(3, 10)] * 10) == rate_interval([(30, 100)])
+
+    def test_trials_that_differ_tell_less(self) -> None:
+        # All or nothing: ten trials of ten runs are worth ten runs, not a hundred.
+        low, high = rate_interval([(10, 10)] * 3 + [(0, 10)] * 7)
+        assert (low, high) == pytest.approx(rate_interval([(3, 10)]), abs=0.02)
+
+    def test_it_covers_the_truth_where_runs_of_a_trial_hang_together(self) -> None:
+        random = Random(1)
+        covered = 0
+        for _ in range(400):
+            rates = [random.betavariate(1, 4) for _ in range(40)]
+            trials = [(sum(random.random() < rate for _ in range(20)), 20) for rate in rates]
+            low, high = rate_interval(trials)
+            assert low is not None
+            assert high is not None
+            covered += low <= 0.2 <= high
+        assert covered / 400 > 0.92
 
 
 class TestQuantiles:
