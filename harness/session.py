@@ -25,6 +25,7 @@ from harness.comparison.measured import Measured, Noise
 from harness.comparison.request import Request, Runtime
 from harness.comparison.simulated import SimulatedComparison
 from harness.coordinators.sources import locate
+from harness.report.configuration import configurations
 from harness.report.model import Comparison
 from harness.report.progress import LiveProgress
 from harness.runtimes.calibration import default_calibration
@@ -211,6 +212,7 @@ def _comparison(
         notes=tuple(notes),
         expect=request.scenario.expect,
         setting=setting(request.scenario),
+        configurations=configurations(request.scenario),
     )
 
 

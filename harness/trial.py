@@ -202,6 +202,8 @@ def trial_line(trial: Trial, faults: Sequence[PlannedFault]) -> TrialLine:
         extra={
             "algorithm": trial.choice.approach,
             "parameters": dataclasses.asdict(trial.choice.params),
+            "sink": trial.choice.sink or scenario.sink,
+            "exclusive": trial.choice.params.exclusive,
             **trial.extra,
         },
     )

@@ -28,6 +28,11 @@ class Approach(ABC, Generic[PortT]):
     coordinator: ClassVar[str | None] = None
     fenced: ClassVar[bool] = False
 
+    @property
+    def exclusive(self) -> bool:
+        """Whether it promises that no two runs of a job meet, whatever their due times."""
+        return True
+
     @abstractmethod
     async def run(self, worker: Worker[PortT]) -> None:
         """Run what is due until the worker is asked to stop; then finish and give up leases."""

@@ -26,6 +26,11 @@ class LockPerRun(Approach[PortT]):
 
     key: Literal["job", "run"] = "job"
 
+    @property
+    def exclusive(self) -> bool:
+        """Only where the lock is the job's."""
+        return self.key == "job"
+
     async def run(self, worker: Worker[PortT]) -> None:
         """Try the lock of all that is due."""
         async with asyncio.TaskGroup() as attempts:

@@ -28,6 +28,11 @@ class PostgresQueue(Approach[PostgresPort]):
 
     poll: PositiveSeconds = 0.1
 
+    @property
+    def exclusive(self) -> bool:
+        """Each due time is claimed by itself."""
+        return False
+
     async def run(self, worker: Worker[PostgresPort]) -> None:
         """Enqueue what is due, and work."""
         news = asyncio.Event()

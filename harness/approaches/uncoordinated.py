@@ -16,6 +16,11 @@ class Uncoordinated(Approach[None]):
     Promises that nothing is missed while one instance lives, and nothing else.
     """
 
+    @property
+    def exclusive(self) -> bool:
+        """Nobody waits for anybody."""
+        return False
+
     async def run(self, worker: Worker[None]) -> None:
         """Run all that is due."""
         async with asyncio.TaskGroup() as runs:

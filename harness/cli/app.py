@@ -17,7 +17,6 @@ app = typer.Typer(
     help="Measure how approaches to distributed job scheduling behave when things break.",
     epilog="Start with: harness run scenarios/worker-crash.yaml",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )

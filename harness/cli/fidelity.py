@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from harness.cli import inputs
+from harness.cli import completion, inputs
 from harness.cli.app import app
 from harness.cli.inputs import bad_input, chosen_scenario, fail, report_directory
 from harness.comparison.request import Request, Runtime
@@ -23,9 +23,19 @@ from harness.session import Exit, StopSignals, run_fidelity
 
 @app.command()
 def fidelity(
-    scenario: Annotated[str, typer.Argument(help="A scenario's file, or its name in scenarios/.")],
+    scenario: Annotated[
+        str,
+        typer.Argument(
+            help="A scenario's file, or its name in scenarios/.",
+            autocompletion=completion.scenarios,
+        ),
+    ],
     approach: Annotated[
-        list[str] | None, typer.Option(help="Only this approach; may be given several times.")
+        list[str] | None,
+        typer.Option(
+            help="Only this approach; may be given several times.",
+            autocompletion=completion.approaches,
+        ),
     ] = None,
     live: Annotated[int, typer.Option(min=3, help="Live trials of each approach.")] = 10,
     sim: Annotated[int, typer.Option(min=20, help="Simulated trials of each.")] = 200,

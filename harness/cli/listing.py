@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.approaches import APPROACHES
+from harness.cli import completion
 from harness.cli.app import CATALOG, SCENARIOS, app
 from harness.cli.inputs import bad_input, scenario_path
 from harness.comparison.request import misfit
@@ -85,7 +86,12 @@ def _parameters(cls: type) -> str:
 
 @app.command()
 def validate(
-    scenario: Annotated[list[str], typer.Argument(help="Scenarios' files, or their names.")],
+    scenario: Annotated[
+        list[str],
+        typer.Argument(
+            help="Scenarios' files, or their names.", autocompletion=completion.scenarios
+        ),
+    ],
     seed: Annotated[int, typer.Option(help="The seed to draw the faults from.")] = 1,
 ) -> None:
     """Check scenarios, and say what running them would do."""

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from harness.cli import inputs
+from harness.cli import completion, inputs
 from harness.cli.app import app
 from harness.cli.inputs import bad_input, chosen_scenario, fail, report_directory
 from harness.comparison.request import Histories, Request, Runtime
@@ -26,9 +26,19 @@ from harness.session import Exit, Session, StopSignals, point_latest, run_sessio
 
 @app.command()
 def run(
-    scenario: Annotated[str, typer.Argument(help="A scenario's file, or its name in scenarios/.")],
+    scenario: Annotated[
+        str,
+        typer.Argument(
+            help="A scenario's file, or its name in scenarios/.",
+            autocompletion=completion.scenarios,
+        ),
+    ],
     approach: Annotated[
-        list[str] | None, typer.Option(help="Only this approach; may be given several times.")
+        list[str] | None,
+        typer.Option(
+            help="Only this approach; may be given several times.",
+            autocompletion=completion.approaches,
+        ),
     ] = None,
     runtime: Annotated[Runtime, typer.Option(help="Where trials happen.")] = Runtime.PROCESS,
     repeat: Annotated[int, typer.Option(min=1, help="Trials of each approach.")] = 1,
@@ -43,7 +53,8 @@ def run(
         str | None,
         typer.Option(
             help="Those to keep: all, failing (the first 20 an approach, and its first trial) or "
-            "none. By default all live ones, and failing ones of a simulation."
+            "none. By default all live ones, and failing ones of a simulation.",
+            autocompletion=completion.histories,
         ),
     ] = None,
     calibration: Annotated[

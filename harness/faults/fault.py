@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import ClassVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from pydantic import ConfigDict, model_validator
 from pydantic.dataclasses import dataclass
@@ -48,6 +48,11 @@ class Fault(ABC):
     @abstractmethod
     def lasts(self) -> float | None:
         """How long until it is undone, in seconds; None for never."""
+
+    @property
+    def particulars(self) -> Mapping[str, Any]:
+        """What the history is to say of it beyond its type; nothing by default."""
+        return {}
 
     @abstractmethod
     async def apply(self, cluster: Cluster, targets: Sequence[str]) -> Landed:

@@ -99,5 +99,6 @@ def _record(
             type=planned.type,
             mechanism=landed.mechanism,
             targets=tuple(victims),
+            extra=planned.fault.particulars,
         )
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -31,6 +31,11 @@ class Partition(Fault):
     def lasts(self) -> float | None:
         """As long as given."""
         return self.for_
+
+    @property
+    def particulars(self) -> Mapping[str, Any]:
+        """Which way it cuts."""
+        return {"direction": self.direction}
 
     async def apply(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
         """Cut their links."""

@@ -32,8 +32,9 @@ class Case:
     """One thing that a gate looked at.
 
     `name` says what is asked, such as `duplicate at most 0`; `text` in one line what was found, by
-    how much, and how sure. `look_at` is where to look, such as a history's path; `figures` are the
-    numbers behind the text, by name.
+    how much, and how sure. `look_at` is where to look, such as a history's path, `page` the link to
+    it on the report's page; `figures` are the numbers behind the text, by name. `notable` says that
+    a person wants to read it even though it did not fail.
     """
 
     scenario: str
@@ -45,7 +46,9 @@ class Case:
     status: Status
     text: str
     look_at: str | None = None
+    page: str | None = None
     figures: Mapping[str, float | None] = field(default_factory=dict)
+    notable: bool = False
 
 
 def worst(cases: Sequence[Case]) -> Status:

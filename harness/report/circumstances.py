@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from harness.history.trial import JobLine, TrialLine
-from harness.report.model import Comparison, mechanisms
+from harness.report.configuration import Configuration
+from harness.report.model import Comparison, mechanisms, unmeasured, warnings
+from harness.report.phrases import causes
+from harness.verdict.model import Result
+
+# So many seeds of invalid trials are named; results.json has them all.
+_SEEDS = 6
+
+Lines = list[tuple[str, str]]
 
 
 def trial_of(comparison: Comparison, approach: str) -> TrialLine | None:
@@ -14,46 +23,103 @@ def trial_of(comparison: Comparison, approach: str) -> TrialLine | None:
     return next((verdict.trial for verdict in comparison.verdicts.get(approach, ())), None)
 
 
-def parameters(trial: TrialLine | None) -> Mapping[str, Any] | None:
-    """The approach's parameters, durations in seconds; None where the history names none."""
-    given = None if trial is None else trial.extra.get("parameters")
-    return given if isinstance(given, Mapping) else None
-
-
-def algorithm(trial: TrialLine | None, approach: str) -> str:
-    """The approach behind a name of the scenario's choice, under which it may stand twice."""
-    return approach if trial is None else str(trial.extra.get("algorithm", approach))
-
-
-def circumstances(comparison: Comparison) -> list[tuple[str, str]]:
+def circumstances(comparison: Comparison) -> Lines:
     """How it was run, (what, how) each: scenario, approaches, `about`, how faults were made."""
-    trials = {
+    approaches, sums = approach_lines(comparison), checksum_lines(comparison)
+    return [
+        *scenario_lines(comparison),
+        *([("parameters", "as follows, times in seconds"), *approaches] if approaches else []),
+        *comparison.about.items(),
+        *mechanism_lines(comparison),
+        *([("checksums of the histories", ", ".join(map(" ".join, sums)))] if sums else []),
+    ]
+
+
+def scenario_lines(comparison: Comparison) -> Lines:
+    """The scenario's figures; more than one line where approaches were run in different ones."""
+    scenarios: dict[str, list[str]] = {}
+    for approach, trial in _trials(comparison).items():
+        scenarios.setdefault(_scenario(trial), []).append(approach)
+    return _grouped("scenario", scenarios)
+
+
+def fault_lines(comparison: Comparison) -> Lines:
+    """The faults that the scenario plans, (type, how) each."""
+    faults = comparison.setting.get("faults", ())
+    return [
+        (
+            str(fault.get("type", "")),
+            ", ".join(
+                f"{name.replace('_', ' ')} {_value(value)}{_unit(value)}"
+                for name, value in fault.items()
+                if name != "type" and value not in (None, 0, 0.0)
+            ),
+        )
+        for fault in faults
+        if isinstance(fault, Mapping)
+    ]
+
+
+def approach_lines(comparison: Comparison) -> Lines:
+    """The parameters of each approach, times in seconds."""
+    return [
+        (result.approach, _approach(result.approach, comparison.configuration(result.approach)))
+        for result in comparison.results
+    ]
+
+
+def mechanism_lines(comparison: Comparison) -> Lines:
+    """How the faults were made."""
+    ways = {", ".join(way): approaches for way, approaches in mechanisms(comparison).items()}
+    return _grouped("faults made by", ways)
+
+
+def checksum_lines(comparison: Comparison) -> Lines:
+    """The checksum of all histories of each approach, where they are the same each time."""
+    return [(one.approach, one.checksum) for one in comparison.results if one.checksum]
+
+
+def remarks(comparison: Comparison, with_invalid: bool = True) -> list[str]:
+    """What limits how far the figures may be believed, one line each; causes before what follows.
+
+    `with_invalid` tells of the invalid trials of approaches that have valid ones too.
+    """
+    known = {result.approach for result in comparison.measured}
+    calm = tuple(
+        replace(one, invalid_trials=0, invalid=()) if one.approach in known else one
+        for one in comparison.results
+    )
+    lines = warnings(replace(comparison, results=calm))
+    if not with_invalid:
+        return lines
+    return [*lines, *(line for one in comparison.measured if (line := invalid_line(one)))]
+
+
+def invalid_line(result: Result) -> str | None:
+    """Which trials do not count, and why, in one line; None where all do, or none."""
+    if not result.invalid_trials or unmeasured(result) is not None:
+        return None
+    count = f"{result.invalid_trials} of {result.trials} trials invalid, left out"
+    reasons = "; ".join(f"{why}{_seeds(seeds)}" for why, seeds in causes(result.invalid)[:1])
+    return f"{result.approach}: {count}: {reasons}" if reasons else f"{result.approach}: {count}"
+
+
+def _seeds(seeds: tuple[str, ...]) -> str:
+    if not seeds:
+        return ""
+    more = f" and {len(seeds) - _SEEDS} more" if len(seeds) > _SEEDS else ""
+    return f" (seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds[:_SEEDS])}{more})"
+
+
+def _trials(comparison: Comparison) -> dict[str, TrialLine]:
+    return {
         result.approach: trial
         for result in comparison.results
         if (trial := trial_of(comparison, result.approach)) is not None
     }
-    scenarios: dict[str, list[str]] = {}
-    for approach, trial in trials.items():
-        scenarios.setdefault(_scenario(trial), []).append(approach)
-    lines = _grouped("scenario", scenarios)
-    approaches = [
-        (approach, _approach(approach, trial, given))
-        for approach, trial in trials.items()
-        if (given := parameters(trial)) is not None
-    ]
-    if approaches:
-        lines += [("parameters", "as follows, times in seconds"), *approaches]
-    lines += comparison.about.items()
-    ways = {", ".join(way): approaches for way, approaches in mechanisms(comparison).items()}
-    sums = [f"{one.approach} {one.checksum}" for one in comparison.results if one.checksum]
-    return [
-        *lines,
-        *_grouped("faults made by", ways),
-        *([("checksums of the histories", ", ".join(sums))] if sums else []),
-    ]
 
 
-def _grouped(what: str, ways: Mapping[str, list[str]]) -> list[tuple[str, str]]:
+def _grouped(what: str, ways: Mapping[str, list[str]]) -> Lines:
     """One line where all have it in common, else one each that names the approaches."""
     return [
         (what if len(ways) == 1 else f"{what} ({', '.join(approaches)})", way)
@@ -61,10 +127,10 @@ def _grouped(what: str, ways: Mapping[str, list[str]]) -> list[tuple[str, str]]:
     ]
 
 
-def _approach(approach: str, trial: TrialLine, given: Mapping[str, Any]) -> str:
-    behind = algorithm(trial, approach)
-    which = "" if behind == approach else f"{behind}; "
-    return which + (_pairs(given) or "none")
+def _approach(approach: str, known: Configuration) -> str:
+    # The same algorithm may stand there twice, under names of the scenario's choice.
+    which = "" if known.algorithm == approach else f"{known.algorithm}; "
+    return which + (_pairs(known.parameters) or "none")
 
 
 def _scenario(trial: TrialLine) -> str:
@@ -85,3 +151,7 @@ def _pairs(values: Mapping[str, Any]) -> str:
 
 def _value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _unit(value: Any) -> str:
+    return " s" if isinstance(value, float) else ""

@@ -6,10 +6,7 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
-import pandas as pd
-
-from harness.history.trial import TrialLine
-from harness.report.circumstances import algorithm, parameters, trial_of
+from harness.report.circumstances import trial_of
 from harness.report.model import Comparison, unmeasured
 from harness.scenario.model import Expectation
 from harness.verdict.result import result_as_json
@@ -17,27 +14,26 @@ from harness.verdict.result import result_as_json
 VERSION = 1
 
 # The columns that say something about an approach without figures.
-_NAMING = frozenset({"approach", "algorithm", "trials", "invalid_trials", "invalid", "skipped"})
+_NAMING = frozenset(
+    "approach algorithm sink exclusive trials invalid_trials invalid skipped".split()
+)
 _PARAMETERS = "parameters"
 
 
 def results_json(comparison: Comparison) -> dict[str, Any]:
     """The document of results.json, version 1.
 
-    `workers` (how many), `duration`, `grace` and `jobs` are those of the first trial, null without
-    one; `setting` is the whole scenario. Each result has the `algorithm` of its approach and its
-    `parameters`. Times in seconds.
+    `setting` is the whole scenario; `workers` (how many), `duration`, `grace` and `jobs` are the
+    same of it, or else of the first trial, null without one. Each result has the configuration of
+    its approach. Times in seconds.
     """
-    trials = {
-        result.approach: trial_of(comparison, result.approach) for result in comparison.results
-    }
     return {
         "version": VERSION,
         "scenario": comparison.scenario,
         "description": comparison.description,
         "runtime": comparison.runtime,
         "seed": comparison.seed,
-        **_setting(next((trial for trial in trials.values() if trial is not None), None)),
+        **_setting(comparison),
         "setting": dict(comparison.setting),
         "expect": [_expectation(one) for one in comparison.expect],
         "about": dict(comparison.about),
@@ -45,8 +41,7 @@ def results_json(comparison: Comparison) -> dict[str, Any]:
         "results": [
             {
                 "approach": result.approach,
-                "algorithm": algorithm(trials[result.approach], result.approach),
-                _PARAMETERS: _strict(parameters(trials[result.approach]) or {}),
+                **_strict(comparison.configuration(result.approach).as_json()),
                 **result_as_json(result),
             }
             for result in comparison.results
@@ -63,9 +58,14 @@ def _expectation(one: Expectation) -> dict[str, Any]:
     }
 
 
-def _setting(trial: TrialLine | None) -> dict[str, Any]:
+def _setting(comparison: Comparison) -> dict[str, Any]:
+    names = ("workers", "duration", "grace", "jobs")
+    if comparison.setting:
+        return {name: comparison.setting.get(name) for name in names}
+    found = (trial_of(comparison, result.approach) for result in comparison.results)
+    trial = next(filter(None, found), None)
     if trial is None:
-        return dict.fromkeys(("workers", "duration", "grace", "jobs"))
+        return dict.fromkeys(names)
     return {
         "workers": len(trial.workers),
         "duration": trial.duration,
@@ -89,6 +89,9 @@ def results_csv(comparison: Comparison) -> str:
     An interval becomes two columns, `.low` and `.high`; a list is joined by semicolons. An approach
     that was not measured has empty cells for its figures.
     """
+    # Imported late: it takes half a second to load, and commands that only read reports need none.
+    import pandas as pd
+
     head = {
         "scenario": comparison.scenario,
         "runtime": comparison.runtime,

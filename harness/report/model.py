@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from harness.report.configuration import Configuration, of_trial
 from harness.scenario.model import Expectation
 from harness.verdict.expectations import Check, check_expectations
 from harness.verdict.model import Result, Verdict
@@ -24,7 +25,8 @@ class Comparison:
     trials by approach; `verdicts` those of them that are worth a closer look, at least the first
     one: timelines are drawn from them. `about` says how it was run, `notes` what the reader must be
     warned of; both are shown as they are, in the order given. `expect` is what the scenario
-    expects, `setting` all that happens in it: see harness.scenario.setting.
+    expects, `setting` all that happens in it: see harness.scenario.setting. `configurations` are
+    those of its approaches.
     """
 
     scenario: str
@@ -38,11 +40,18 @@ class Comparison:
     notes: tuple[str, ...] = ()
     expect: tuple[Expectation, ...] = ()
     setting: Mapping[str, Any] = field(default_factory=dict)
+    configurations: Mapping[str, Configuration] = field(default_factory=dict)
 
     @cached_property
     def checks(self) -> tuple[Check, ...]:
         """Every expectation, and how the results stand to it."""
         return tuple(check_expectations(self.expect, self.results))
+
+    def configuration(self, approach: str) -> Configuration:
+        """How the approach was set up; if nothing else tells, as its first history says."""
+        known = self.configurations.get(approach)
+        trials = (verdict.trial for verdict in self.verdicts.get(approach, ()))
+        return known or next(map(of_trial, trials), Configuration(approach))
 
     @property
     def measured(self) -> tuple[Result, ...]:

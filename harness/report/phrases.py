@@ -1,8 +1,10 @@
-"""Figures as text: counts with their rate and interval, seconds, and a verdict in one sentence."""
+"""Figures as text: counts with their rate and interval, times, and why there are none."""
 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
+from math import ceil, log10
 
 from harness.report.model import unmeasured
 from harness.verdict.model import Latency, Result
@@ -14,9 +16,14 @@ NOTHING = "-"
 BEYOND = "> end"
 NO_HIT = "no crash, pause or partition hit a worker in charge"
 
+# Below this, times are in milliseconds.
+_MILLISECONDS = 0.0995
 
 # A stretch this much longer than the period is a timer's doing, not an outage, in seconds.
-_JITTER = 0.05
+JITTER = 0.05
+
+# Where nothing could be judged, the cause is another reason, if there is one.
+_FOLLOWS = "no run was expected"
 
 
 def clean(text: str, limit: int | None = None) -> str:
@@ -38,11 +45,15 @@ def seconds(value: float | None) -> str:
     """A time in the unit and precision that fit its size."""
     if value is None:
         return NOTHING
-    if value < 0.0995:
+    if value < _MILLISECONDS:
         return f"{value * 1000:.0f} ms"
+    return f"{value:.{_digits(value)}f} s"
+
+
+def _digits(value: float) -> int:
     if value < 9.995:
-        return f"{value:.2f} s"
-    return f"{value:.1f} s" if value < 99.95 else f"{value:.0f} s"
+        return 2
+    return 1 if value < 99.95 else 0
 
 
 def percent(share: float) -> str:
@@ -50,6 +61,9 @@ def percent(share: float) -> str:
     value = share * 100
     if 0 < value < 0.995:
         return f"{value:.2g}"
+    if 99.45 < value < 100:
+        # As many digits as tell it from all.
+        return f"{value:.{max(1, ceil(-log10(100 - value)))}f}"
     if 9.95 <= value < 90:
         return f"{value:.0f}"
     return f"{value:.1f}".removesuffix(".0")
@@ -64,7 +78,7 @@ def rate(count: int, total: int, interval: Interval | None) -> str:
         return "0" if high is None else f"0 (< {percent(high)} %)"
     if low is None or high is None:
         return f"{count} ({percent(count / total)} %)"
-    return f"{count} ({percent(count / total)} %, {percent(low)}-{percent(high)})"
+    return f"{count} ({percent(count / total)} %, {_span(percent(low), percent(high))})"
 
 
 def short_rate(count: int, total: int, interval: Interval | None) -> str:
@@ -72,7 +86,40 @@ def short_rate(count: int, total: int, interval: Interval | None) -> str:
     low, high = interval or (None, None)
     if count == 0 or total == 0 or low is None or high is None:
         return rate(count, total, interval)
-    return f"{count} ({percent(low)}-{percent(high)} %)"
+    return f"{count} ({_span(percent(low), percent(high))} %)"
+
+
+def share(count: int, total: int) -> str:
+    """A count as its share of `total`; zero as zero."""
+    if total == 0:
+        return NOTHING
+    return f"{percent(count / total)} %" if count else "0"
+
+
+def share_range(count: int, total: int, interval: Interval | None) -> str:
+    """How sure a share is: its interval, of zero the upper bound."""
+    low, high = interval or (None, None)
+    if total == 0 or low is None or high is None:
+        return ""
+    return f"{_span(percent(low), percent(high))} %" if count else f"< {percent(high)} %"
+
+
+def _span(low: str, high: str) -> str:
+    return low if low == high else f"{low}-{high}"
+
+
+def seconds_range(value: float, interval: Interval) -> str:
+    """The interval of a time, in the unit and precision of its value; finer if it is narrow."""
+    low, high = interval
+    if low is None or high is None:
+        return ""
+    in_ms = value < _MILLISECONDS
+    unit, scale, digits = ("ms", 1000.0, 0) if in_ms else ("s", 1.0, _digits(value))
+    for more in (0, 1):
+        texts = f"{low * scale:.{digits + more}f}", f"{high * scale:.{digits + more}f}"
+        if texts[0] != texts[1]:
+            return f"{texts[0]}-{texts[1]} {unit}"
+    return "± < 0.1 ms" if in_ms else f"± < {10 ** -(digits + 1) * 1000:.0f} ms"
 
 
 def times(count: int, total_seconds: float) -> str:
@@ -88,72 +135,26 @@ def quantile(latency: Latency, name: str) -> str:
     return seconds(value)
 
 
-def sentence(result: Result, faults_planned: bool) -> str:
-    """What became of the runs under this approach, in words; of faults only where some were."""
-    missing = unmeasured(result)
-    if missing is not None:
-        return missing
-    clauses = [_ran_twice(result), _missed(result), *_together(result), *_nobody_started(result)]
-    if faults_planned and result.failover.samples == 0:
-        clauses.append(NO_HIT)
-    return "; ".join(clauses)
+def causes(invalid: Iterable[str]) -> list[tuple[str, tuple[str, ...]]]:
+    """The reasons of invalid trials, each once with its seeds; causes before what they led to."""
+    found: dict[str, list[str]] = {}
+    for line in invalid:
+        before, colon, reason = line.partition(": ")
+        known = colon and before.startswith("seed ")
+        seeds = found.setdefault(reason if known else line, [])
+        if known:
+            seeds.append(before.removeprefix("seed "))
+    ordered = sorted(found.items(), key=lambda item: item[0].startswith(_FOLLOWS))
+    return [(reason, tuple(seeds)) for reason, seeds in ordered]
 
 
-def _ran_twice(result: Result) -> str:
-    if result.expected == 0:
-        return "no run was expected"
-    if result.duplicate:
-        share = percent(result.duplicate / result.expected)
-        return f"ran {share} % of runs more than once ({result.duplicate} of {result.expected})"
-    return f"ran none of {result.expected} runs more than once{_bound(result, 'duplicate')}"
-
-
-def _missed(result: Result) -> str:
-    if result.missed:
-        return f"missed {percent(result.missed / max(1, result.expected))} % ({result.missed})"
-    return f"missed none{_bound(result, 'missed')}"
-
-
-def _bound(result: Result, name: str) -> str:
-    high = result.intervals.get(name, (None, None))[1]
-    return "" if high is None else f" (95 %: below {percent(high)} %)"
-
-
-def _together(result: Result) -> list[str]:
-    clauses = []
-    if result.overlap_count:
-        often = _counted(result.overlap_count, "time")
-        clauses.append(
-            f"a job ran beside itself {often}, {seconds(result.overlap_seconds)} in all, "
-            f"up to {result.max_concurrency} at once"
-        )
-    if result.double_hold_count:
-        often = _counted(result.double_hold_count, "time")
-        clauses.append(
-            f"two workers held the same lease {often}, {seconds(result.double_hold_seconds)} in all"
-        )
-    return clauses
-
-
-def _nobody_started(result: Result) -> list[str]:
-    clauses = []
-    longest = result.outage.quantiles.max
-    if longest is not None and longest < _JITTER:
-        clauses.append("the faults left no gap")
-    elif longest is not None:
-        clauses.append(f"nobody started a job for up to {seconds(longest)} after a fault")
-    if result.outage.unrecovered:
-        clauses.append(
-            f"{result.outage.unrecovered} of {result.outage.samples} times a job was still out "
-            "at the end"
-        )
-    if result.failover.unrecovered:
-        clauses.append(
-            f"{result.failover.unrecovered} of {result.failover.samples} times a job did not "
-            "start again before the end"
-        )
-    return clauses
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def why_not(result: Result) -> str | None:
+    """Why there are no figures, in one short line: the first cause; None where there are some."""
+    if result.skipped is not None or unmeasured(result) is None:
+        return unmeasured(result)
+    found = causes(result.invalid)
+    if not found:
+        return "no valid trial"
+    reason, seeds = found[0]
+    many = f" (in {len(seeds)} of {result.trials} trials)" if result.trials > 1 and seeds else ""
+    return f"no valid trial: {reason}{many}"

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.comparison.request import history_path
 from harness.history.reading import HistoryError, read_history
+from harness.report.configuration import from_json
 from harness.report.document import VERSION
 from harness.report.model import Comparison
 from harness.scenario.model import Expectation
@@ -61,6 +62,7 @@ def read_report(directory: Path, closely: bool = True) -> Comparison:
             notes=tuple(document["notes"]),
             expect=tuple(_expectation(row) for row in document["expect"]),
             setting=document["setting"],
+            configurations={row["approach"]: from_json(row) for row in document["results"]},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         reason = f"no '{error.args[0]}' in it" if isinstance(error, KeyError) else str(error)

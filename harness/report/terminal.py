@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.report.circumstances import remarks
 from harness.report.columns import Column, tables
-from harness.report.model import Comparison, unmeasured, warnings
-from harness.report.phrases import clean
+from harness.report.model import Comparison
+from harness.report.phrases import clean, why_not
 from harness.verdict.model import Result
 
 _ALARM = "bold red"
@@ -34,23 +35,30 @@ def print_table(comparison: Comparison, console: Console) -> None:
     if not comparison.results:
         console.print("No approach was run.")
     if comparison.measured:
+        dropped: list[Column] = []
         for columns in tables(comparison):
-            console.print(_table(columns, comparison, console.width))
+            layout = _fitting(columns, comparison.measured, console.width)
+            dropped += [column for column in columns if column not in layout.columns]
+            console.print(_table(layout, comparison))
             console.print()
-    left_out = [(result, unmeasured(result)) for result in comparison.results]
-    rows = [(result.approach, reason) for result, reason in left_out if reason is not None]
+        if dropped:
+            titles = ", ".join(column.title for column in dropped)
+            text = f"left out, for want of room: {titles}; they are in the report"
+            console.print(Text(text, style="dim"))
+            console.print()
+    reasons = [(result.approach, why_not(result)) for result in comparison.results]
+    rows = [(name, reason) for name, reason in reasons if reason is not None]
     if rows:
         grid = Table.grid(padding=(0, _GAP, 0, 0))
         for name, reason in rows:
             grid.add_row(Text(clean(name, _NAME)), Text(clean(reason), style="yellow"))
         console.print(grid)
         console.print()
-    for line in warnings(comparison):
+    for line in remarks(comparison):
         console.print(Text(f"! {clean(line)}", style="yellow"))
 
 
-def _table(columns: Sequence[Column], comparison: Comparison, width: int) -> Table:
-    layout = _fitting(columns, comparison.measured, width)
+def _table(layout: _Layout, comparison: Comparison) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, layout.gap, 0, 0), header_style="dim")
     table.add_column("\napproach")
     for column in layout.columns:

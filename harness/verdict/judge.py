@@ -46,6 +46,7 @@ def judge(history: History, tolerance: float = TOLERANCE) -> Verdict:
         expected=expected,
         runs=runs,
         overlaps=overlaps(runs),
+        holds=tuple(hold.as_held() for hold in holds.holds),
         double_holds=double_holds(holds.holds),
         failover=tuple(recovered.failover),
         outage=tuple(recovered.outage),

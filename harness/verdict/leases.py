@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from harness.history.event import Event
 from harness.history.trial import JobLine
-from harness.verdict.model import Ending
+from harness.verdict.model import Ending, Held
 from harness.verdict.runs import Execution
 from harness.verdict.schedule import named_due
 from harness.verdict.timeline import Timeline
@@ -31,6 +31,23 @@ class Hold:
     ended: float
     over: int
     released: bool = False
+    lost: bool = False
+    fence: int | None = None
+
+    def as_held(self) -> Held:
+        """The hold as the verdict shows it."""
+        return Held(
+            worker=self.worker,
+            lease=self.lease,
+            resource=self.resource,
+            granted=self.granted,
+            ended=self.ended,
+            released=self.released,
+            lost=self.lost,
+            fence=self.fence,
+            job=self.job,
+            due=self.due,
+        )
 
 
 @dataclass(slots=True)
@@ -80,6 +97,7 @@ class _Gathering:
                 if hold is not None:
                     hold.ended, hold.over = event.at, position
                     hold.released = event.kind == "lease.released"
+                    hold.lost = not hold.released
             case "worker.exited" | "worker.started":
                 self._requested.pop(worker, None)
                 for hold in self._open.pop(worker, {}).values():
@@ -123,6 +141,7 @@ class _Gathering:
             began=position,
             ended=self._timeline.last,
             over=len(self._timeline.events),
+            fence=event.fence,
         )
         self.found.holds.append(hold)
         self._open[worker][name] = hold

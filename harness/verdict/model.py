@@ -92,6 +92,25 @@ class Together:
         return self.end - self.start
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A lease in one worker's hands, from `granted` to `ended`, whether given up, lost or neither.
+
+    Without `job` it covers all jobs; with `due`, that one run only.
+    """
+
+    worker: str
+    lease: str
+    resource: str
+    granted: float
+    ended: float
+    released: bool = False
+    lost: bool = False
+    fence: int | None = None
+    job: str | None = None
+    due: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One time-to-event after a fault at `at`; `censored` where the end came first."""
@@ -120,6 +139,7 @@ class Verdict:
     expected: tuple[Expected, ...] = ()
     runs: tuple[Run, ...] = ()
     overlaps: tuple[Together, ...] = ()
+    holds: tuple[Held, ...] = ()
     double_holds: tuple[Together, ...] = ()
     failover: tuple[Sample, ...] = ()
     outage: tuple[Sample, ...] = ()

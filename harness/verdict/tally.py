@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from harness.history.event import DIGITS
 from harness.verdict.model import Extra, Outcome, Sample, Together, Verdict
 
 
@@ -99,12 +100,12 @@ def tally(verdict: Verdict, checksum: int | None = None) -> Tally:
         concurrency=_concurrency(verdict),
         overlaps=_stretches(verdict.overlaps),
         double_hold_count=len(verdict.double_holds),
-        double_hold_seconds=sum(stretch.seconds for stretch in verdict.double_holds),
+        double_hold_seconds=_rounded(sum(stretch.seconds for stretch in verdict.double_holds)),
         failover=_packed(verdict.failover),
         takeover=_packed(verdict.takeover),
         outage=_packed(verdict.outage),
-        lateness=array("d", verdict.lateness),
-        lease_wait=array("d", verdict.lease_wait),
+        lateness=array("d", map(_rounded, verdict.lateness)),
+        lease_wait=array("d", map(_rounded, verdict.lease_wait)),
         calls=verdict.calls,
         errors=verdict.errors,
         mechanisms=verdict.mechanisms,
@@ -114,6 +115,11 @@ def tally(verdict: Verdict, checksum: int | None = None) -> Tally:
     )
 
 
+def _rounded(seconds: float) -> float:
+    """As a history has its times, so that a file holds all there is to say."""
+    return round(seconds, DIGITS)
+
+
 def _packed(samples: Iterable[Sample]) -> Samples:
     found = tuple(samples)
     return Samples(
@@ -121,7 +127,7 @@ def _packed(samples: Iterable[Sample]) -> Samples:
         tuple(sys.intern(sample.fault) for sample in found),
         tuple(sys.intern(sample.what) for sample in found),
         array("d", [sample.at for sample in found]),
-        array("d", [sample.seconds for sample in found]),
+        array("d", [_rounded(sample.seconds) for sample in found]),
         bytes(sample.censored for sample in found),
     )
 

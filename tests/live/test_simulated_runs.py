@@ -102,7 +102,9 @@ def test_bad_input_gets_one_line(arguments: tuple[str, ...], said: str, tmp_path
 
 
 def test_a_simulation_does_not_load_what_draws_charts() -> None:
-    program = "import sys, harness.cli, harness.comparison.simulated; print(sorted(sys.modules))"
+    program = (
+        "import sys, harness.cli.commands, harness.comparison.simulated; print(sorted(sys.modules))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )

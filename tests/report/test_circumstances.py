@@ -3,7 +3,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from harness.history.trial import JobLine
-from harness.report.circumstances import circumstances
+from harness.report.circumstances import circumstances, fault_lines, remarks
 from harness.report.markdown import summary
 
 
@@ -26,14 +26,15 @@ def test_the_scenario_and_the_parameters_come_first(make: SimpleNamespace) -> No
     )
     lines = circumstances(compared)
     jobs_text = "job a every 0.5 s, takes 0.15 s; job b every 1 s, takes median 0.2, sigma 0.4"
-    assert lines[:5] == [
+    assert lines[:6] == [
         ("scenario", f"2 workers, 30 s, grace 1 s; {jobs_text}"),
         ("parameters", "as follows, times in seconds"),
         ("redis-lock", "ttl 1.8, key job"),
         ("short", "redis-lock; ttl 1"),
         ("uncoordinated", "none"),
+        ("theirs", "none"),
     ]
-    assert lines[5][0] == "command"
+    assert lines[6][0] == "command"
     assert "- redis-lock: ttl 1.8, key job" in summary(compared)
 
 
@@ -53,3 +54,29 @@ def test_checksums_are_told_where_there_are_some(make: SimpleNamespace) -> None:
     )
     assert ("checksums of the histories", "a 0badcafe") in circumstances(compared)
     assert not any("checksum" in what for what, _ in circumstances(make.comparison()))
+
+
+def test_planned_faults_are_told_in_words(make: SimpleNamespace) -> None:
+    fault = {
+        "type": "pause",
+        "target": "running",
+        "for": 4.0,
+        "every": 8.0,
+        "at": None,
+        "jitter": 0,
+    }
+    compared = make.comparison(setting={"faults": [fault]})
+    assert fault_lines(compared) == [("pause", "target running, for 4 s, every 8 s")]
+    assert fault_lines(make.comparison()) == []
+
+
+def test_remarks_name_the_cause_of_invalid_trials_once(make: SimpleNamespace) -> None:
+    half = make.result(
+        "half", invalid_trials=1, invalid=("seed 9: no run was expected", "seed 9: x")
+    )
+    compared = make.comparison(half, notes=("noisy",))
+    assert remarks(compared) == [
+        "noisy",
+        "half: 1 of 3 trials invalid, left out: x (seed 9)",
+    ]
+    assert remarks(compared, with_invalid=False) == ["noisy"]

@@ -76,7 +76,16 @@ def test_csv_has_empty_cells_where_nothing_was_measured(comparison: Comparison) 
     for row in rows(results_csv(comparison))[2::2]:
         filled = {name for name, cell in row.items() if cell}
         assert filled <= {
-            *("scenario", "runtime", "seed", "approach", "algorithm", "trials", "invalid_trials"),
+            *(
+                "scenario",
+                "runtime",
+                "seed",
+                "approach",
+                "algorithm",
+                "exclusive",
+                "trials",
+                "invalid_trials",
+            ),
             *("invalid", "skipped"),
         }
 

@@ -34,6 +34,8 @@ def test_seconds_take_the_unit_and_precision_of_their_size(value: float | None, 
         (0.031, "3.1"),
         (0.144, "14"),
         (0.985, "98.5"),
+        (0.9977, "99.8"),
+        (0.99984, "99.98"),
         (1.0, "100"),
     ],
 )
@@ -73,47 +75,49 @@ def test_clean_leaves_one_printable_line() -> None:
     assert phrases.clean("abcdef", 4) == "abc…"
 
 
-def test_a_sentence_names_each_violation(make: SimpleNamespace) -> None:
-    text = phrases.sentence(make.result(double_hold_count=1, double_hold_seconds=0.5), True)
-    assert text == (
-        "ran 3 % of runs more than once (12 of 400); missed 1.2 % (5); "
-        "a job ran beside itself 4 times, 1.25 s in all, up to 2 at once; "
-        "two workers held the same lease 1 time, 0.50 s in all; "
-        "nobody started a job for up to 4.80 s after a fault; "
-        "2 of 14 times a job did not start again before the end"
-    )
+@pytest.mark.parametrize(
+    ("value", "interval", "text"),
+    [
+        (0.06, (0.0552, 0.0641), "55-64 ms"),
+        (0.06, (0.0600, 0.0604), "60.0-60.4 ms"),
+        (0.06, (0.06001, 0.06002), "± < 0.1 ms"),
+        (1.7, (1.55, 1.9), "1.55-1.90 s"),
+        (1.7, (1.7017, 1.7021), "± < 1 ms"),
+        (0.2, (0.02, 0.4), "0.02-0.40 s"),
+        (1.7, (None, 1.9), ""),
+    ],
+)
+def test_an_interval_of_a_time_has_the_unit_of_its_value(
+    value: float, interval: phrases.Interval, text: str
+) -> None:
+    assert phrases.seconds_range(value, interval) == text
 
 
-def test_a_sentence_never_says_never(make: SimpleNamespace) -> None:
-    text = phrases.sentence(make.clean_result(), True)
-    assert "none of 400 runs" in text
-    assert "(95 %: below 0.95 %)" in text
-    assert "never" not in text
+def test_a_share_stands_beside_its_interval() -> None:
+    assert phrases.share(12, 390) == "3.1 %"
+    assert phrases.share_range(12, 390, (0.018, 0.052)) == "1.8-5.2 %"
+    assert phrases.share(0, 390) == "0"
+    assert phrases.share_range(0, 390, (0.0, 0.0098)) == "< 0.98 %"
+    assert phrases.share(0, 0) == "-"
+    assert phrases.share_range(3, 3, (1.0, 1.0)) == "100 %"
 
 
-def test_a_sentence_says_that_no_fault_hit_where_some_were_planned(make: SimpleNamespace) -> None:
-    empty = Latency(0, 0, Quantiles())
-    result = make.result(failover=empty, outage=empty)
-    assert phrases.sentence(result, True).endswith(f"; {phrases.NO_HIT}")
-    assert "hit" not in phrases.sentence(result, False)
-    assert "fault" not in phrases.sentence(result, False)
+def test_reasons_are_told_once_with_their_seeds_and_causes_first() -> None:
+    lines = [
+        "seed 1: no run was expected in the 0 s that can be judged",
+        "seed 1: worker-1 was never ready",
+        "seed 2: worker-1 was never ready",
+        "torn",
+    ]
+    assert phrases.causes(lines) == [
+        ("worker-1 was never ready", ("1", "2")),
+        ("torn", ()),
+        ("no run was expected in the 0 s that can be judged", ("1",)),
+    ]
 
 
-def test_an_outage_that_lasted_to_the_end_is_in_the_sentence(make: SimpleNamespace) -> None:
-    result = make.result(
-        failover=Latency(3, 0, Quantiles(0.4, 0.5, 0.5, 0.5)), outage=Latency(3, 2, Quantiles())
-    )
-    assert phrases.sentence(result, True).endswith("; 2 of 3 times a job was still out at the end")
-
-
-def test_a_sentence_does_not_speak_of_an_outage_of_nothing(make: SimpleNamespace) -> None:
-    outage = Latency(3, 0, Quantiles(0.0, 0.0, 0.0, 0.0))
-    text = phrases.sentence(make.result(outage=outage), True)
-    assert "the faults left no gap" in text
-    assert "0 ms" not in text
-
-
-def test_what_was_not_measured_is_said_to_be_so(make: SimpleNamespace) -> None:
-    assert phrases.sentence(make.result(skipped="no Redis"), True) == "skipped: no Redis"
-    invalid = make.result(trials=2, invalid_trials=2, invalid=("seed 1: torn",))
-    assert phrases.sentence(invalid, True) == "no valid trial: seed 1: torn"
+def test_why_an_approach_has_no_figures_is_one_short_line(make: SimpleNamespace) -> None:
+    assert phrases.why_not(make.result()) is None
+    reasons = tuple(f"seed {seed}: torn" for seed in range(1, 4))
+    invalid = make.result(trials=4, invalid_trials=4, invalid=reasons)
+    assert phrases.why_not(invalid) == "no valid trial: torn (in 3 of 4 trials)"

@@ -9,6 +9,7 @@ import pytest
 
 from harness.comparison.request import Histories, Request
 from harness.comparison.simulated import SimulatedComparison
+from harness.report.configuration import configurations
 from harness.report.document import results_json
 from harness.report.model import Comparison
 from harness.report.reading import ReportError, read_report
@@ -54,6 +55,7 @@ def written(tmp_path: Path) -> tuple[Path, Comparison]:
         notes=("a note",),
         expect=scenario.expect,
         setting=setting(scenario),
+        configurations=configurations(scenario),
     )
     write_report(comparison, tmp_path)
     return tmp_path, comparison

@@ -47,7 +47,7 @@ def test_at_80_columns_rates_keep_their_interval(comparison: Comparison) -> None
 def test_what_was_not_measured_stands_there_with_its_reason(comparison: Comparison) -> None:
     text = printed(comparison, 100)
     assert "skipped: no ZooKeeper here" in text
-    assert "no valid trial: seed 7: worker-1 was never ready" in text
+    assert "no valid trial: worker-1 was never ready (in 1 of 2 trials)" in text
     assert "crash#1 did not land" in text
     assert "The machine was noisy." in text
 
@@ -104,3 +104,19 @@ def test_names_from_outside_are_neither_markup_nor_control(hostile: Comparison) 
     assert "[red]" in text
     assert "\x1b" not in text
     assert "\x00" not in text
+
+
+def test_what_was_left_out_for_want_of_room_is_named(comparison: Comparison) -> None:
+    assert "for want of room" not in printed(comparison, 160)
+    text = " ".join(printed(comparison, 60).split())
+    assert "left out, for want of room: once" in text
+    assert "they are in the report" in text
+
+
+def test_why_trials_do_not_count_is_told_once(make: SimpleNamespace) -> None:
+    reasons = tuple(f"seed {n}: {why}" for n in range(9) for why in ("no run was expected", "torn"))
+    text = printed(make.comparison(make.result(trials=10, invalid_trials=9, invalid=reasons)), 160)
+    assert (
+        "redis-lock: 9 of 10 trials invalid, left out: torn (seeds 0, 1, 2, 3, 4, 5 and 3 more)"
+        in text
+    )

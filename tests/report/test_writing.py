@@ -4,17 +4,27 @@ import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import pytest
 
+from harness.report.charts.all import charts
 from harness.report.model import Comparison
 from harness.report.writing import write_report
 
-FILES = ["index.html", "results.csv", "results.json", "summary.md", "trials.jsonl"]
+FILES = [
+    *("index.html", "metrics.txt", "results.csv", "results.json", "summary.md", "trials.jsonl"),
+]
 
 
 def contents(directory: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(directory.iterdir())}
+    """The files by name, without the charts."""
+    paths = [path for path in sorted(directory.iterdir()) if path.is_file()]
+    return {path.name: path.read_bytes() for path in paths}
+
+
+def drawn(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((directory / "charts").iterdir())}
 
 
 def test_all_files_are_written(comparison: Comparison, tmp_path: Path) -> None:
@@ -41,6 +51,36 @@ def test_the_same_comparison_gives_the_same_bytes(comparison: Comparison, tmp_pa
     write_report(comparison, tmp_path / "a")
     write_report(comparison, tmp_path / "b")
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    assert drawn(tmp_path / "a") == drawn(tmp_path / "b")
+
+
+def test_charts_are_files_of_their_own(comparison: Comparison, tmp_path: Path) -> None:
+    write_report(comparison, tmp_path)
+    found = drawn(tmp_path)
+    names = [chart.name for chart in charts(comparison)]
+    assert names
+    assert sorted(found) == sorted(f"{name}.{kind}" for name in names for kind in ("png", "svg"))
+    for name in names:
+        assert ElementTree.fromstring(found[f"{name}.svg"]).tag.endswith("svg")
+        assert found[f"{name}.png"].startswith(b"\x89PNG")
+
+
+def test_charts_do_not_say_when_they_were_drawn(comparison: Comparison, tmp_path: Path) -> None:
+    write_report(comparison, tmp_path)
+    for name, content in drawn(tmp_path).items():
+        for date in (b"dc:date", b"tEXtCreation", b"tIME"):
+            assert date not in content, name
+
+
+def test_charts_of_an_older_report_go(comparison: Comparison, tmp_path: Path) -> None:
+    (tmp_path / "charts").mkdir()
+    (tmp_path / "charts" / "old.svg").touch()
+    (tmp_path / "charts" / "old.png").touch()
+    (tmp_path / "charts" / "notes.txt").touch()
+    write_report(comparison, tmp_path)
+    assert "old.svg" not in drawn(tmp_path)
+    assert "old.png" not in drawn(tmp_path)
+    assert "notes.txt" in drawn(tmp_path)
 
 
 def test_another_date_changes_the_date_alone(comparison: Comparison, tmp_path: Path) -> None:

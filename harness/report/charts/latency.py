@@ -1,49 +1,55 @@
-"""Chart: every failover and every outage that was measured."""
+"""Charts: every failover and every outage that was measured, and how they are distributed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 
 from harness.report import phrases
+from harness.report.charts.chart import Chart
+from harness.report.charts.distribution import distribution, draw_distributions
 from harness.report.charts.drawing import (
     INK,
     LABELS,
-    as_svg,
+    NAME_LENGTH,
     drawing,
+    finish,
     heading,
     name_rows,
     panel,
     row_lines,
     sheet,
+    unit,
 )
-from harness.report.palette import VIOLATION
+from harness.report.model import Comparison
+from harness.report.palette import VIOLATION, Look, approach_looks
 from harness.verdict.model import Latency, Result, Sample
-from harness.verdict.tally import Tally
 
-_ROW = 42
+_ROW = 38
+_LEAST_HEIGHT = 150
 _TOP = 32
 _FOOT = 26
-_PANEL = 355
-_GAP = 30
-# Samples drawn a row. More would be a solid bar, and megabytes of it.
-_MOST = 300
+_PANEL = 340
+_GAP = 62
+# Samples drawn in all, and of one row at least. More would be a solid bar, and megabytes of it.
+_MOST = 2400
+_LEAST = 60
+# Up to so many, dots are large enough to show beside the strokes.
+_SPARSE = 20
 # The golden ratio spreads a sequence evenly, however long it is: a jitter without chance.
 _GOLDEN = 0.6180339887498949
 
-_SEEN: Mapping[str, Any] = {
-    "marker": "o",
-    "markersize": 5.5,
-    "alpha": 0.85,
-    "markeredgecolor": INK,
-    "markeredgewidth": 0.4,
-    "linestyle": "none",
-    "clip_on": False,
+_TITLES = {"failover": "Failover latency", "outage": "Outage"}
+_MEANINGS = {
+    "failover": "From a fault that hit the worker in charge to the job's next start.",
+    "outage": "Longest stretch without a start of the job around such a fault, less its period.",
 }
-_CENSORED: Mapping[str, Any] = {
+_CENSORED: dict[str, Any] = {
     "marker": ">",
     "markersize": 6.5,
     "fillstyle": "none",
@@ -52,84 +58,128 @@ _CENSORED: Mapping[str, Any] = {
     "clip_on": False,
 }
 
-Trials = Mapping[str, Sequence[Tally]]
 
+def latency_chart(comparison: Comparison, kind: str) -> Chart | None:
+    """Every sample on the left, the distribution on the right, both over seconds.
 
-def draw_latencies(results: Sequence[Result], trials: Trials, colours: Mapping[str, str]) -> str:
-    """Failover latency on the left, outage on the right, on one scale of seconds.
-
-    `trials` holds the tallies that count. Without samples the text is empty.
+    `kind` is failover or outage. None where there are no samples.
     """
-    failover = [_samples(trials, result, "failover") for result in results]
-    outage = [_samples(trials, result, "outage") for result in results]
-    longest = max((s.seconds for row in (*failover, *outage) for s in row), default=None)
-    if longest is None:
-        return ""
-    height = len(results) * _ROW
-    with drawing("latency"):
+    found = [(result, _samples(comparison, result, kind)) for result in comparison.measured]
+    rows = [(result, samples) for result, samples in found if samples]
+    if not rows:
+        return None
+    looks = approach_looks(comparison.results)
+    most = max(_LEAST, _MOST // len(rows))
+    height = max(len(rows) * _ROW, _LEAST_HEIGHT)
+    with drawing(f"{comparison.scenario} {kind}"):
         figure = sheet(_TOP + height + _FOOT)
         left = panel(figure, LABELS, _TOP, _PANEL, height)
         right = panel(figure, LABELS + _PANEL + _GAP, _TOP, _PANEL, height)
-        name_rows(left, [result.approach for result in results], colours, LABELS)
-        heading(left, "Failover latency" + _left_out(failover))
-        heading(right, "Outage" + _left_out(outage))
-        left.set_label("failover")
-        right.set_label("outage")
-        tips: dict[str, str] = {}
-        for row, result in enumerate(results):
-            colour = colours[result.approach]
-            tips |= _strip(left, row, failover[row], result.failover, colour)
-            tips |= _strip(right, row, outage[row], result.outage, colour)
+        name_rows(left, [result.approach for result, _ in rows], looks, LABELS)
+        heading(left, "Every sample" + _left_out([len(s) for _, s in rows], most))
+        longest = max(samples[-1].seconds for _, samples in rows)
         for axes in (left, right):
-            axes.set_ylim(len(results) - 0.5, -0.5)
             axes.set_xlim(0, max(longest, 0.001) * 1.05)
             axes.grid(axis="x")
-            row_lines(axes, len(results))
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} s"))
-        return as_svg(figure, "Failover latency and outage, by approach", tips)
+            unit(axes, "s")
+        tips: dict[str, str] = {}
+        for row, (result, samples) in enumerate(rows):
+            look, latency = looks[result.approach], getattr(result, kind)
+            tips |= _strip(left, row, _thinned(samples, most), look, latency)
+        row_lines(left, len(rows))
+        _distributions(right, rows, looks)
+        left.set_ylim(len(rows) - 0.5, -0.5)
+        return finish(figure, kind, _TITLES[kind], _caption(comparison, kind), tips)
 
 
-def _samples(trials: Trials, result: Result, name: str) -> list[Sample]:
+def _caption(comparison: Comparison, kind: str) -> str:
+    text = f"{_MEANINGS[kind]} Left: a dot is a sample; strokes are p50 (thick), p95 and the most."
+    results = {result.approach: getattr(result, kind) for result in comparison.measured}
+    if any(latency.unrecovered for latency in results.values()):
+        text += " Red: not over before the trial's end, so longer than that."
+    text += " Right: share of samples that took at most so long (Kaplan-Meier)."
+    missing = [
+        phrases.clean(name, NAME_LENGTH) for name, latency in results.items() if not latency.samples
+    ]
+    return text + (f" Without samples: {', '.join(missing)}." if missing else "")
+
+
+def _samples(comparison: Comparison, result: Result, kind: str) -> list[Sample]:
     found: list[Sample] = []
-    for trial in trials.get(result.approach, ()):
-        found.extend(getattr(trial, name))
+    for trial in comparison.valid_tallies(result.approach):
+        found.extend(getattr(trial, kind))
     return sorted(found, key=lambda sample: (sample.seconds, sample.censored))
 
 
-def _left_out(rows: Sequence[Sequence[Sample]]) -> str:
+def _left_out(counts: Sequence[int], most: int) -> str:
     """What to add to a title where not every sample is drawn."""
-    total = sum(len(samples) for samples in rows)
-    drawn = sum(min(len(samples), _MOST) for samples in rows)
-    return "" if drawn == total else f" ({drawn} of {total} samples)"
+    total = sum(counts)
+    drawn = sum(min(count, most) for count in counts)
+    return "" if drawn == total else f" ({drawn} of {total} drawn, evenly)"
 
 
 def _strip(
-    axes: Axes, row: int, samples: Sequence[Sample], latency: Latency, colour: str
+    axes: Axes, row: int, samples: Sequence[Sample], look: Look, latency: Latency
 ) -> dict[str, str]:
     """One approach: its samples as dots, its quantiles as upright strokes behind them."""
-    name = f"{axes.get_label()}-{row}"
+    places = np.arange(len(samples))
+    heights = row + 0.56 * ((places * _GOLDEN) % 1 - 0.5)
+    seen = [place for place, sample in enumerate(samples) if not sample.censored]
+    _dots(axes, [samples[place].seconds for place in seen], heights[seen].tolist(), look)
+    cut = [place for place, sample in enumerate(samples) if sample.censored]
+    if cut:
+        axes.plot([samples[place].seconds for place in cut], heights[cut], **_CENSORED)
     tips: dict[str, str] = {}
-    for place, sample in enumerate(_thinned(samples)):
-        height = row + 0.56 * ((place * _GOLDEN) % 1 - 0.5)
-        gid = f"{name}-{place}"
-        look = _CENSORED if sample.censored else {**_SEEN, "color": colour}
-        axes.plot([sample.seconds], [height], gid=gid, **look)
-        ending = "; not before the end" if sample.censored else ""
-        length = phrases.seconds(sample.seconds)
-        tips[gid] = f"{sample.fault} at {sample.at:.1f} s, {sample.what}: {length}{ending}"
     for quantile, half, weight in (("p50", 0.42, 2.6), ("p95", 0.34, 1.4), ("max", 0.2, 1.4)):
         value: float | None = getattr(latency.quantiles, quantile)
         if value is not None:
-            gid = f"{name}-{quantile}"
+            gid = f"{quantile}-{row}"
             ends = [row - half, row + half]
             axes.plot([value] * 2, ends, color=INK, linewidth=weight, gid=gid, zorder=1.5)
             tips[gid] = f"{quantile} {phrases.seconds(value)}"
     return tips
 
 
-def _thinned(samples: Sequence[Sample]) -> list[Sample]:
-    """At most `_MOST` of sorted samples, evenly over their order, the extremes kept."""
-    if len(samples) <= _MOST:
-        return list(samples)
-    step = (len(samples) - 1) / (_MOST - 1)
-    return [samples[round(place * step)] for place in range(_MOST)]
+def _dots(axes: Axes, xs: Sequence[float], ys: Sequence[float], look: Look) -> None:
+    """Many dots as one path, a tenth of the bytes: strokes of no length with round ends."""
+    if not xs:
+        return
+    # Not quite of no length: pixels would leave those out.
+    speck = 1e-4 * axes.get_xlim()[1]
+    vertices = [(end, y) for x, y in zip(xs, ys, strict=True) for end in (x, x + speck)]
+    path = Path(vertices, [Path.MOVETO, Path.LINETO] * len(xs))
+    path.should_simplify = False
+    axes.add_patch(
+        PathPatch(
+            path,
+            facecolor="none",
+            edgecolor=look.colour,
+            linewidth=4.6 if len(xs) > _SPARSE else 7.5,
+            capstyle="round",
+            alpha=0.8,
+            clip_on=False,
+            snap=False,
+            zorder=2,
+        )
+    )
+
+
+def _distributions(
+    axes: Axes, rows: Sequence[tuple[Result, Sequence[Sample]]], looks: dict[str, Look]
+) -> None:
+    found = {
+        result.approach: distribution(
+            [one.seconds for one in samples if not one.censored],
+            [one.seconds for one in samples if one.censored],
+        )
+        for result, samples in rows
+    }
+    draw_distributions(axes, found, looks, "Done within")
+
+
+def _thinned(samples: Sequence[Sample], most: int) -> Sequence[Sample]:
+    """At most `most` of sorted samples, evenly over their order, the extremes kept."""
+    if len(samples) <= most:
+        return samples
+    step = (len(samples) - 1) / (most - 1)
+    return [samples[round(place * step)] for place in range(most)]

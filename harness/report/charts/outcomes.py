@@ -5,90 +5,156 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from harness.report import phrases
+from harness.report.charts.chart import Chart
 from harness.report.charts.drawing import (
     INK,
     LABELS,
     SMALL,
-    as_svg,
     drawing,
+    finish,
     heading,
     name_rows,
     panel,
     row_lines,
     sheet,
+    unit,
 )
-from harness.report.palette import VIOLATION
+from harness.report.model import Comparison
+from harness.report.palette import VIOLATION, approach_looks
 from harness.verdict.model import Outcome, Result
 
 _ROW = 36
-_TOP = 32
+_TOP = 54
 _FOOT = 26
-_SHARES = 330
-_RATES = 300
-_GAP = 60
+# Between heading and panel: a legend.
+_OVER = 27
+_SHARES = 350
+_RATES = 290
+_GAP = 50
 
-# How each outcome is filled: (colour, opacity, hatch). The page's legend says the same.
-_FILLS: Mapping[Outcome, tuple[str, float, str | None]] = {
-    Outcome.ONCE: (INK, 0.13, None),
-    Outcome.OVERRUN: (INK, 0.3, None),
-    Outcome.DUPLICATE: (VIOLATION, 1.0, None),
-    Outcome.NEVER_STARTED: (INK, 0.95, None),
-    Outcome.LOST: (INK, 0.65, None),
-    Outcome.FAILED: (INK, 0.48, None),
+# How each outcome is filled: (colour, opacity).
+_FILLS: Mapping[Outcome, tuple[str, float]] = {
+    Outcome.ONCE: (INK, 0.12),
+    Outcome.OVERRUN: (INK, 0.26),
+    Outcome.DUPLICATE: (VIOLATION, 1.0),
+    Outcome.FAILED: (INK, 0.42),
+    Outcome.LOST: (INK, 0.62),
+    Outcome.NEVER_STARTED: (INK, 0.9),
 }
+_CAPTION = (
+    "Left: each expected run has one outcome. Right: the two that break a promise, on a "
+    "logarithmic scale with their 95 % intervals; an open mark is the upper bound of a rate of "
+    "which none was seen. The number is that of the runs."
+)
 
 
-def draw_outcomes(results: Sequence[Result], colours: Mapping[str, str]) -> str:
+def outcomes_chart(comparison: Comparison) -> Chart | None:
     """Stacked shares on the left, the rates of violations on a logarithmic scale on the right.
 
-    Without any expected run there is nothing to draw, and the text is empty.
+    None where no run was expected.
     """
-    rows = [result for result in results if result.expected]
+    rows = [result for result in comparison.measured if result.expected]
     if not rows:
-        return ""
+        return None
+    looks = approach_looks(comparison.results)
     height = len(rows) * _ROW
-    with drawing("outcomes"):
+    with drawing(f"{comparison.scenario} outcomes"):
         figure = sheet(_TOP + height + _FOOT)
         shares = panel(figure, LABELS, _TOP, _SHARES, height)
         rates = panel(figure, LABELS + _SHARES + _GAP, _TOP, _RATES, height)
-        name_rows(shares, [result.approach for result in rows], colours, LABELS)
-        tips = _stack(shares, rows)
-        tips |= _rates(rates, rows)
+        name_rows(shares, [result.approach for result in rows], looks, LABELS)
+        tips = _stack(shares, rows, height)
+        tips |= _rates(rates, rows, height)
         for axes in (shares, rates):
             axes.set_ylim(len(rows) - 0.5, -0.5)
-        return as_svg(figure, "Outcomes of the expected runs, by approach", tips)
+        return finish(figure, "outcomes", "What became of the expected runs", _CAPTION, tips)
 
 
-def _stack(axes: Axes, rows: Sequence[Result]) -> dict[str, str]:
-    heading(axes, "Share of expected runs")
+def _stack(axes: Axes, rows: Sequence[Result], height: float) -> dict[str, str]:
+    heading(axes, "Share of expected runs", _OVER)
     tips: dict[str, str] = {}
+    seen = [outcome for outcome in _FILLS if any(getattr(result, outcome.value) for result in rows)]
     for row, result in enumerate(rows):
         left = 0.0
-        for outcome, (colour, opacity, hatch) in _FILLS.items():
+        for outcome in seen:
             count: int = getattr(result, outcome.value)
             if not count:
                 continue
+            colour, opacity = _FILLS[outcome]
             share = 100 * count / result.expected
             gid = f"{row}-{outcome}"
-            bar = axes.barh(row, share, 0.6, left, color=colour, alpha=opacity, hatch=hatch)[0]
-            bar.set_gid(gid)
-            words = outcome.value.replace("_", " ")
-            tips[gid] = f"{result.approach}: {words} {phrases.rate(count, result.expected, None)}"
+            axes.barh(row, share, 0.6, left, color=colour, alpha=opacity, linewidth=0, gid=gid)
+            tips[gid] = (
+                f"{result.approach}: {_words(outcome)} {phrases.rate(count, result.expected, None)}"
+            )
             left += share
     axes.set_xlim(0, 100)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
+    unit(axes, "%")
+    _legend(axes, seen, height)
     return tips
 
 
-def _rates(axes: Axes, rows: Sequence[Result]) -> dict[str, str]:
-    heading(axes, "Violations, with 95 % interval (log scale)")
+def _words(outcome: Outcome) -> str:
+    return outcome.value.replace("_", " ")
+
+
+def _legend(axes: Axes, outcomes: Sequence[Outcome], height: float) -> None:
+    """What the fills mean, in one line under the heading."""
+    top, left = 1 + 12 / height, 0.0
+    for outcome in outcomes:
+        colour, opacity = _FILLS[outcome]
+        axes.add_patch(
+            Rectangle(
+                (left / _SHARES, top - 4.5 / height),
+                9 / _SHARES,
+                9 / height,
+                color=colour,
+                alpha=opacity,
+                linewidth=0,
+                transform=axes.transAxes,
+                clip_on=False,
+            )
+        )
+        axes.text(
+            (left + 13) / _SHARES,
+            top,
+            _words(outcome),
+            transform=axes.transAxes,
+            va="center_baseline",
+            fontsize=SMALL - 0.5,
+        )
+        left += 26 + 6.2 * len(_words(outcome))
+
+
+def _rates(axes: Axes, rows: Sequence[Result], height: float) -> dict[str, str]:
+    heading(axes, "Rates, with 95 % interval", _OVER)
+    for left, name, colour, marker in ((5, "duplicate", VIOLATION, "o"), (90, "missed", INK, "D")):
+        place = 1 + 12 / height
+        axes.plot(
+            [left / _RATES],
+            [place],
+            marker,
+            color=colour,
+            markersize=6,
+            clip_on=False,
+            transform=axes.transAxes,
+        )
+        axes.text(
+            (left + 9) / _RATES,
+            place,
+            name,
+            transform=axes.transAxes,
+            va="center_baseline",
+            fontsize=SMALL - 0.5,
+        )
     axes.set_xscale("log")
     axes.set_xlim(_least(rows), 100)
     axes.xaxis.set_major_locator(LogLocator(10))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
+    unit(axes, "%")
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(axis="x")
     tips: dict[str, str] = {}
@@ -116,14 +182,17 @@ def _rate(
     end = share if high is None else 100 * high
     begin = axes.get_xlim()[0] if not count or low is None else 100 * low
     if high is not None:
-        axes.plot([begin, end], [height, height], color=colour, linewidth=1.4, alpha=0.75)
+        faint = 0.75 if count else 0.55
+        axes.plot([begin, end], [height, height], color=colour, linewidth=1.4, alpha=faint)
     elif not count:
         return {}
     gid = f"rate-{name}-{height:g}"
     if count:
         axes.plot([share], [height], marker, color=colour, markersize=6, gid=gid, clip_on=False)
     else:
-        axes.plot([end], [height], "<", color=colour, markersize=6, fillstyle="none", gid=gid)
+        axes.plot(
+            [end], [height], "<", color=colour, markersize=6, fillstyle="none", gid=gid, alpha=0.9
+        )
     axes.annotate(
         f"{count}",
         (end, height),
@@ -132,6 +201,7 @@ def _rate(
         va="center",
         fontsize=SMALL - 1,
         color=colour,
+        alpha=1.0 if count else 0.9,
         annotation_clip=False,
     )
     text = phrases.rate(count, result.expected, interval)
@@ -148,6 +218,6 @@ def _least(rows: Sequence[Result]) -> float:
         if share
     ]
     least = 10.0
-    while least > 0.01 and least >= min(figures, default=1.0):
+    while least > 0.001 and least >= min(figures, default=1.0):
         least /= 10
     return least

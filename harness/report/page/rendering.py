@@ -1,49 +1,95 @@
-"""Rendering the page from its templates, styles and scripts."""
+"""Rendering pages from their templates, styles and scripts: one scenario, or several."""
 
 from __future__ import annotations
 
+import hashlib
+from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness.report import phrases
-from harness.report.charts.latency import draw_latencies
-from harness.report.charts.outcomes import draw_outcomes
-from harness.report.charts.scene import choose_trial, scene_of, went_wrong
-from harness.report.charts.timeline import draw_timeline
-from harness.report.circumstances import circumstances
-from harness.report.columns import tables
-from harness.report.model import Comparison, unmeasured, warnings
-from harness.report.palette import approach_colours, job_colours
-from harness.verdict.model import Verdict
-from harness.verdict.tally import Tally
+from harness.report.charts.chart import Chart
+from harness.report.model import Comparison
+from harness.report.page.article import Bounds, article
+from harness.report.page.entry import Entry, encoded, slugs
+from harness.report.page.heatmap import heatmap
+from harness.report.page.packing import packed
 
 _HERE = Path(__file__).parent
+_STYLES = ("page.css", "timeline.css")
+_SCRIPTS = ("d3.min.js", "timeline.js", "page.js")
+# Of a page with many scenarios, each must be content with less.
+_MANY = 6
+_FEW = Bounds(trials=1, stories=1, packed=4_000)
 
 
-@dataclass(frozen=True)
-class Timeline:
-    """One trial as the page shows it: its chart, and where its history lies."""
+def page(comparison: Comparison, directory: Path, drawn: Sequence[Chart] | None = None) -> str:
+    """The text of index.html for one scenario. Histories below `directory` are linked to.
 
-    approach: str
-    caption: str
-    chart: str
-    link: str | None
-
-
-def page(comparison: Comparison, directory: Path) -> str:
-    """The text of index.html. Histories below `directory` are linked to."""
-    colours = approach_colours(comparison.results)
-    valid = {r.approach: comparison.valid_tallies(r.approach) for r in comparison.measured}
-    jobs = job_colours(
-        job.name
-        for result in comparison.measured
-        for verdict in comparison.valid_verdicts(result.approach)
-        for job in verdict.trial.jobs
+    `drawn` are its charts, where they were drawn before and lie beside the page, as
+    charts/NAME.svg and .png: they are linked to then.
+    """
+    store = _Store()
+    name = comparison.scenario
+    place = (directory, directory)
+    shown = article(
+        name, encoded(name), comparison, place, store, Bounds(), drawn, drawn is not None
     )
+    return _render("page.html.j2", store, title=f"{name}: approaches compared", article=shown)
+
+
+def overview(
+    title: str, entries: Sequence[Entry], directory: Path, charts: Sequence[Chart] = ()
+) -> str:
+    """The text of a page on several scenarios: a heat map first, each scenario behind its cells.
+
+    `charts` are those of all of them together. Files below `directory` are linked to.
+    """
+    store = _Store()
+    bounds = Bounds(2, 2) if len(entries) <= _MANY else _FEW
+    articles = [
+        article(
+            entry.label,
+            slug,
+            entry.comparison,
+            (directory, entry.directory),
+            store,
+            bounds,
+            None,
+            (entry.directory / "charts").is_dir(),
+        )
+        for entry, slug in zip(entries, slugs(entries), strict=True)
+    ]
+    environment = _environment()
+    template = environment.get_template("article.html.j2")
+    packs = [(one.slug, store(template.render(article=one, several=True))) for one in articles]
+    return _render(
+        "overview.html.j2",
+        store,
+        title=title,
+        heatmap=heatmap([(one.label, one.slug, one.safeties) for one in articles]),
+        packs=packs,
+        charts=charts,
+        entries=entries,
+    )
+
+
+class _Store:
+    """The packed texts of a page, by name."""
+
+    def __init__(self) -> None:
+        self.texts: list[tuple[str, str]] = []
+
+    def __call__(self, text: str) -> str:
+        name = f"{len(self.texts)}"
+        self.texts.append((name, packed(text)))
+        return name
+
+
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
@@ -52,55 +98,26 @@ def page(comparison: Comparison, directory: Path) -> str:
         lstrip_blocks=True,
     )
     environment.filters["clean"] = phrases.clean
-    return environment.get_template("page.html.j2").render(
-        comparison=comparison,
-        style=(_HERE / "assets" / "page.css").read_text("utf-8"),
-        colours=colours,
-        sentence=phrases.sentence,
-        unmeasured=unmeasured,
-        tables=tables(comparison),
-        no_hit=phrases.NO_HIT,
-        faults_planned=any(comparison.plans_faults(name) for name in valid),
-        outcomes=draw_outcomes(comparison.measured, colours),
-        latencies=draw_latencies(comparison.measured, valid, colours),
-        timelines=_timelines(comparison, jobs, directory),
-        jobs=jobs,
-        remarks=warnings(comparison),
-        circumstances=circumstances(comparison),
+    environment.filters["encoded"] = encoded
+    return environment
+
+
+def _render(template: str, store: _Store, **values: Any) -> str:
+    script = "\n".join(_asset(name) for name in _SCRIPTS)
+    digest = b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            style="\n".join(_asset(name) for name in _STYLES),
+            script=script,
+            script_hash=f"sha256-{digest}",
+            stored=store.texts,
+            **values,
+        )
     )
 
 
-def _timelines(comparison: Comparison, jobs: dict[str, str], directory: Path) -> list[Timeline]:
-    timelines = []
-    for place, result in enumerate(comparison.measured):
-        trials = comparison.valid_tallies(result.approach)
-        verdict = choose_trial(comparison.valid_verdicts(result.approach))
-        if verdict is None:
-            continue
-        scene = scene_of(verdict)
-        stretch = f"{scene.start:.0f} to {scene.end:.0f} s of {verdict.end:.0f} s"
-        caption = f"seed {verdict.trial.seed}{_choice(verdict, trials)}, {stretch}"
-        if scene.hidden:
-            caption += f"; {scene.hidden} of {scene.hidden + len(scene.workers)} workers left out"
-        chart = draw_timeline(scene, f"timeline-{place}", jobs)
-        timelines.append(Timeline(result.approach, caption, chart, _link(verdict, directory)))
-    return timelines
-
-
-def _choice(verdict: Verdict, trials: Sequence[Tally]) -> str:
-    """Why it is this trial that is shown, where there was a choice."""
-    if len(trials) <= 1:
-        return ""
-    if went_wrong(verdict):
-        return f" (of {len(trials)} trials the first in which something went wrong)"
-    calm = "; nothing went wrong in any" if all(one.flawless for one in trials) else ""
-    return f" (the first of {len(trials)} trials{calm})"
-
-
-def _link(verdict: Verdict, directory: Path) -> str | None:
-    """The history's address relative to the page; None where it lies elsewhere."""
-    if verdict.path is None:
-        return None
-    path, base = verdict.path.resolve(), directory.resolve()
-    # The dot keeps a colon in a file's name from being read as a scheme.
-    return f"./{quote(path.relative_to(base).as_posix())}" if path.is_relative_to(base) else None
+def _asset(name: str) -> str:
+    # What a page holds of a line's end is a newline alone, and its hash is taken of that.
+    return (_HERE / "assets" / name).read_text("utf-8").replace("\r\n", "\n")

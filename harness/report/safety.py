@@ -1,0 +1,318 @@
+"""Whether an approach kept what it is for, in one badge and one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from harness.history.trial import GRACE
+from harness.report.broken import broken_in, last_before, type_of
+from harness.report.model import Comparison
+from harness.report.phrases import JITTER, NO_HIT, clean, percent, seconds, why_not
+from harness.verdict.model import Extra, Outcome, Result, Verdict
+from harness.verdict.statistics import rate_interval
+
+
+class Badge(StrEnum):
+    """What an approach is worth under the faults that it met.
+
+    unsafe: a due time had two effects, or a job ran beside itself though the approach promises
+    that it does not. gaps: neither, but runs were missed, or jobs stood still for longer than the
+    grace. held: nothing of this was seen.
+    """
+
+    UNSAFE = "unsafe"
+    GAPS = "gaps"
+    HELD = "held"
+    NOT_MEASURED = "not measured"
+
+
+SIGNS = {Badge.UNSAFE: "✗", Badge.GAPS: "!", Badge.HELD: "✓", Badge.NOT_MEASURED: "?"}
+
+# During a fault of this type, and after it was healed.
+_WHEN = {
+    "pause": ("while its worker was paused", "after its worker was paused"),
+    "crash": ("after a crash", "after a crash"),
+    "partition": ("while its worker was cut off", "after its worker was cut off"),
+    "expire": ("after its lease was expired", "after its lease was expired"),
+    "stop": ("while a worker was stopped", "after a worker was stopped"),
+}
+
+_NOUNS = {"expire": "lost lease"}
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """The badge of an approach; what, when, how much in `clauses`, the worst first.
+
+    `basis` says on what they rest, `bound` what may still be where nothing was seen; `figure` is
+    the one that the badge hangs on, short enough for a cell.
+    """
+
+    approach: str
+    badge: Badge
+    clauses: tuple[str, ...]
+    basis: str
+    bound: str
+    figure: str
+
+    @property
+    def sentence(self) -> str:
+        """All clauses, in one line without its full stop."""
+        return "; ".join(self.clauses)
+
+    @property
+    def sign(self) -> str:
+        """So that colour is not alone."""
+        return SIGNS[self.badge]
+
+
+def safety(comparison: Comparison, result: Result) -> Safety:
+    """What became of one approach."""
+    reason = why_not(result)
+    if reason is not None:
+        why = "skipped" if result.skipped is not None else "invalid"
+        return Safety(result.approach, Badge.NOT_MEASURED, (reason,), "", "", why)
+    badge = _badge(comparison, result)
+    verdicts = comparison.valid_verdicts(result.approach)
+    if badge is Badge.UNSAFE:
+        when = _when([moment for one in verdicts for moment in _doubled(one)])
+        clauses = [*_ran_twice(comparison, result, when), _missed(result, ""), *_gaps(result)]
+    elif badge is Badge.GAPS:
+        when = _when([moment for one in verdicts for moment in _missing(one)])
+        clauses = [_missed(result, when), *_gaps(result), _none_twice(result), _met_freely(result)]
+    else:
+        clauses = [_held(result), _met_freely(result)]
+    return Safety(
+        result.approach,
+        badge,
+        tuple(filter(None, clauses)),
+        _basis(comparison, result),
+        _at_most(comparison, result),
+        _figure(result, badge),
+    )
+
+
+def hits(comparison: Comparison, approach: str) -> dict[str, int]:
+    """How many faults of each type hit a worker in charge, over all trials that count."""
+    found: dict[str, int] = {}
+    for one in comparison.valid_tallies(approach):
+        for fault in sorted({sample.fault for sample in one.failover}):
+            found[type_of(fault)] = found.get(type_of(fault), 0) + 1
+    return found
+
+
+def _badge(comparison: Comparison, result: Result) -> Badge:
+    beside = result.overlap_count and comparison.configuration(result.approach).exclusive
+    if result.duplicate or beside or result.overlapping or result.repeated:
+        return Badge.UNSAFE
+    longest = result.outage.quantiles.max
+    out = result.outage.unrecovered or (longest is not None and longest > _grace(comparison))
+    if result.missed or result.failover.unrecovered or out:
+        return Badge.GAPS
+    return Badge.HELD
+
+
+def _grace(comparison: Comparison) -> float:
+    given = comparison.setting.get("grace")
+    if isinstance(given, int | float):
+        return float(given)
+    trials = [one.trial for found in comparison.verdicts.values() for one in found]
+    return trials[0].grace if trials else GRACE
+
+
+def _ran_twice(comparison: Comparison, result: Result, when: str) -> list[str]:
+    clauses = []
+    if result.duplicate:
+        clauses.append(f"ran {_share(result, 'duplicate', result.duplicate)}")
+        more = "twice" if result.max_concurrency <= 2 else "more than once"
+        clauses[0] = clauses[0].replace(" of runs", f" of runs {more}{when}", 1)
+        when = ""
+    if result.overlap_count:
+        trials = comparison.valid_tallies(result.approach)
+        inside = sum(one.overlap_count > 0 for one in trials)
+        many = f" in {inside} of {len(trials)} trials" if len(trials) > 1 else ""
+        often = "once" if result.overlap_count == 1 else f"{result.overlap_count} times"
+        clauses.append(
+            f"ran a job beside itself{when} ({often}{many}, {seconds(result.overlap_seconds)} in "
+            f"all, up to {result.max_concurrency} at once)"
+        )
+    extra = result.overlapping + result.repeated
+    if not clauses and extra:
+        clauses.append(f"started {extra} run{'s' if extra > 1 else ''} too many{when}")
+    return clauses
+
+
+def _none_twice(result: Result) -> str:
+    return f"ran none of {result.expected} runs twice{_bound(result, 'duplicate')}"
+
+
+def _met_freely(result: Result) -> str:
+    """Overlap that breaks no promise; the reader's job may still mind it."""
+    if not result.overlap_count:
+        return ""
+    often = _times(result.overlap_count, "time")
+    return (
+        f"runs of different due times overlapped ({often}, {seconds(result.overlap_seconds)} in "
+        f"all, up to {result.max_concurrency} at once), which it does not promise to prevent"
+    )
+
+
+def _missed(result: Result, when: str) -> str:
+    if not result.missed:
+        return ""
+    share = _share(result, "missed", result.missed)
+    return f"missed {share.replace(' of runs', f' of runs{when}', 1)}"
+
+
+def _gaps(result: Result) -> list[str]:
+    clauses = []
+    longest = result.outage.quantiles.max
+    if longest is not None and longest >= JITTER:
+        clauses.append(f"nobody ran a job for up to {seconds(longest)} longer than planned")
+    for latency, what in (
+        (result.outage, "a job was still out at the end"),
+        (result.failover, "a job did not start again before the end"),
+    ):
+        if latency.unrecovered:
+            clauses.append(f"{latency.unrecovered} of {latency.samples} times {what}")
+    return clauses
+
+
+def _held(result: Result) -> str:
+    if not result.expected:
+        return "no run was expected"
+    text = f"ran each of {result.expected} runs once, none twice, none missed"
+    if result.overrun:
+        text = f"ran none of {result.expected} runs twice and missed none, {result.overrun} overran"
+    longest = result.outage.quantiles.max
+    gap = "" if longest is None or longest < JITTER else f"; no gap above {seconds(longest)}"
+    return f"{text}{_bound(result, 'duplicate')}{gap}"
+
+
+def _share(result: Result, name: str, count: int) -> str:
+    low, high = result.intervals.get(name, (None, None))
+    sure = "" if low is None or high is None else f"; 95 %: {percent(low)}-{percent(high)} %"
+    share = percent(count / max(1, result.expected))
+    return f"{share} % of runs ({count} of {result.expected}{sure})"
+
+
+def _bound(result: Result, name: str) -> str:
+    high = result.intervals.get(name, (None, None))[1]
+    return "" if high is None else f" (95 %: below {percent(high)} %)"
+
+
+def _basis(comparison: Comparison, result: Result) -> str:
+    """On how many trials and faults it rests."""
+    count = len(comparison.valid_tallies(result.approach)) or result.trials - result.invalid_trials
+    trials = _times(count, "trial")
+    met = _met(comparison, result.approach)
+    if met:
+        return f"{trials}, in which {met} hit a worker in charge"
+    planned = comparison.plans_faults(result.approach)
+    return f"{trials}; {NO_HIT}" if planned else f"{trials}, no fault planned"
+
+
+def _at_most(comparison: Comparison, result: Result) -> str:
+    """How often faults may break what they were not seen to break."""
+    met = _met(comparison, result.approach)
+    if not met or _badge(comparison, result) is Badge.UNSAFE:
+        return ""
+    total = sum(hits(comparison, result.approach).values())
+    high = rate_interval([(0, total)])[1] or 1.0
+    return f"None of {met} made it run twice (95 %: below {percent(high)} % of them do)."
+
+
+def _met(comparison: Comparison, approach: str) -> str:
+    """The faults that hit a worker in charge, counted; nothing where none did."""
+    found = hits(comparison, approach)
+    return " and ".join(_times(number, _noun(kind)) for kind, number in found.items())
+
+
+def _noun(kind: str) -> str:
+    return _NOUNS.get(kind, clean(kind, 30))
+
+
+def _times(count: int, noun: str) -> str:
+    ending = "" if count == 1 else "es" if noun.endswith(("s", "sh", "ch")) else "s"
+    return f"{count} {noun}{ending}"
+
+
+def _figure(result: Result, badge: Badge) -> str:
+    if badge is Badge.UNSAFE and result.duplicate:
+        return f"{percent(result.duplicate / max(1, result.expected))} % twice"
+    if badge is Badge.UNSAFE:
+        together = result.overlap_count or result.overlapping + result.repeated
+        return _times(together, "overlap") if result.overlap_count else f"{together} too many"
+    if badge is Badge.GAPS and result.missed:
+        return f"{percent(result.missed / max(1, result.expected))} % missed"
+    if badge is Badge.GAPS:
+        longest = result.outage.quantiles.max
+        return "out at the end" if longest is None else f"{seconds(longest)} out"
+    high = result.intervals.get("duplicate", (None, None))[1]
+    return "0" if high is None else f"0 (< {percent(high)} %)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """When something went wrong, as the faults of its trial stood: type, and whether still on."""
+
+    type: str | None
+    during: bool
+
+
+def _doubled(verdict: Verdict) -> list[_Moment]:
+    moments = [stretch.start for stretch in verdict.overlaps]
+    moments += [
+        run.started for run in verdict.runs if run.extra in (Extra.OVERLAPPING, Extra.REPEATED)
+    ]
+    moments += [
+        one.runs[-1].started
+        for one in verdict.expected
+        if one.outcome is Outcome.DUPLICATE and one.runs
+    ]
+    return _placed(verdict, moments)
+
+
+def _missing(verdict: Verdict) -> list[_Moment]:
+    moments = [
+        max((run.ended for run in one.runs), default=one.due)
+        for one in verdict.expected
+        if one.outcome.missed
+    ]
+    # A fault is written down when it was seen to work: what it cost may have begun before.
+    return _placed(verdict, moments, verdict.trial.grace)
+
+
+def _placed(verdict: Verdict, moments: Sequence[float], slack: float = 0.0) -> list[_Moment]:
+    if not moments:
+        return []
+    faults = broken_in(verdict)
+    found = []
+    for moment in moments:
+        fault = last_before(faults, moment) or last_before(faults, moment + slack)
+        during = fault is not None and (fault.healed is None or moment <= fault.healed)
+        found.append(_Moment(None if fault is None else fault.type, during))
+    return found
+
+
+def _when(moments: Sequence[_Moment]) -> str:
+    """When these happened, in words with a blank before; nothing where nothing is known."""
+    if not moments:
+        return ""
+    if any(one.type is None for one in moments):
+        # What happens before any fault needs none.
+        return " even without a fault"
+    kinds = dict.fromkeys(one.type or "" for one in moments)
+    return " " + " and ".join(
+        _phrase(kind, {one.during for one in moments if one.type == kind}) for kind in kinds
+    )
+
+
+def _phrase(kind: str, during: Collection[bool]) -> str:
+    name = clean(kind, 30)
+    on, after = _WHEN.get(kind, (f"during {name}", f"after {name}"))
+    if len(during) == 2 and on != after:
+        return f"{on} and after that"
+    return on if True in during else after
