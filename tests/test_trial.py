@@ -75,6 +75,8 @@ def test_the_trial_line_keeps_algorithm_parameters_and_what_is_added() -> None:
     assert line.extra == {
         "algorithm": "redis-lock",
         "parameters": {"ttl": 1.0, "key": "job"},
+        "sink": "none",
+        "exclusive": True,
         "coordinator": "Redis 7",
     }
 

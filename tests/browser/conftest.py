@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,9 @@ def page(browser: Browser) -> Iterator[OpenPage]:
 def reports(tmp_path_factory: pytest.TempPathFactory) -> list[Report]:
     """A report of each of the scenarios, below one directory."""
     directory = tmp_path_factory.mktemp("reports")
-    return [simulated(scenario, directory) for scenario in SCENARIOS]
+    # Each is a process of its own: they need not wait for each other.
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(lambda scenario: simulated(scenario, directory), SCENARIOS))
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,9 @@ _RANGE = """figure => {
   const at = (x) => a[0] + (x - a[1]) * (b[0] - a[0]) / (b[1] - a[1]);
   return [at(left), at(left + wide)];
 }"""
+_FRAMES = """() => new Promise((done) => {
+  requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(done)));
+})"""
 _DRAWN = "figure => figure.querySelectorAll('.tl-axis .tick').length > 1"
 
 
@@ -64,7 +67,7 @@ def settled(figure: Locator) -> tuple[float, float]:
     """What a timeline shows when it has come to rest."""
     before = stretch(figure)
     while True:
-        figure.page.evaluate("() => new Promise((done) => setTimeout(done, 60))")
+        figure.page.evaluate(_FRAMES)
         now = stretch(figure)
         if math.dist(before, now) < 1e-6:
             return now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -28,6 +29,26 @@ def drawn(page: Page) -> None:
     for figure in page.locator("figure.timeline").all():
         figure.scroll_into_view_if_needed()
         stretch(figure)
+
+
+def test_what_is_faint_or_too_wide_is_noticed(page: OpenPage, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(
+        """<!doctype html><body style="background: #fff"><p style="color: #767676">good</p>
+        <p style="color: #777">grey</p><p style="opacity: .5">half</p><svg style="width: 3000px">
+        <text y="9" style="fill: #d55e00">red</text><rect width="9" height="9" fill="#ccc"/></svg>
+        <div style="background: #000"><p>black</p></div></body>""",
+        "utf-8",
+    )
+    shown = page(path)
+    assert sorted(one[1] for one in faint(shown, "p, text", TEXT)) == [
+        "black",
+        "grey",
+        "half",
+        "red",
+    ]
+    assert [round(one[0], 1) for one in faint(shown, "rect", MARK, "fill")] == [1.6]
+    assert not fits(shown)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -143,6 +164,8 @@ def test_paper_has_verdicts_scoreboard_charts_and_stories(page: OpenPage, gc_pau
     for place in (charts, stories.locator("> p"), stories.locator("svg")):
         for one in place.all():
             expect(one).to_be_visible()
+    # A timeline that nobody looked at is not drawn, and no blank is left for it.
+    expect(shown.locator("figure.timeline:visible .canvas:empty")).to_have_count(0)
     for hidden in (".tools", ".copied button"):
         expect(shown.locator(hidden).first).to_be_hidden()
     shown.evaluate("dispatchEvent(new Event('afterprint'))")

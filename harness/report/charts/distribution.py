@@ -177,6 +177,6 @@ def _cut_off(axes: Axes, one: Distribution, height: float, foot: float) -> None:
         textcoords="offset points",
         ha="right",
         fontsize=SMALL - 1,
-        color=VIOLATION,
+        color=INK,
         annotation_clip=False,
     )

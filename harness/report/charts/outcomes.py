@@ -200,7 +200,7 @@ def _rate(
         textcoords="offset points",
         va="center",
         fontsize=SMALL - 1,
-        color=colour,
+        color=INK,
         alpha=1.0 if count else 0.9,
         annotation_clip=False,
     )

@@ -182,7 +182,7 @@ def _band(axes: Axes, row: int, trials: Sequence[Tally], end: float) -> None:
         textcoords="offset points",
         va="center",
         fontsize=SMALL - 1,
-        color=VIOLATION if steps else INK,
+        color=INK,
         alpha=1.0 if steps else 0.75,
         annotation_clip=False,
     )
