@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 HARNESS := $(BIN)/harness
 # On all cores: these tests keep to virtual time, or to none.
-FAST := $(BIN)/pytest -m "not live and not browser" -n auto --dist loadfile
+FAST := $(BIN)/pytest -m "not live and not browser and not commands" -n auto --dist loadfile
 # A run that found a violation (1) or an invalid trial (4) is still one that is to be judged.
 JUDGED := case $$? in 0|1|4) ;; *) exit 1 ;; esac
 
@@ -64,9 +64,9 @@ baseline: setup ## What is measured now is what `make gate` asks for from now on
 	done
 	$(HARNESS) baseline reports/gate/baseline/* --out reports/baseline/sim.json
 
-test: setup ## All tests that this machine can run: the fast ones first, then browser and live ones
+test: setup ## All tests that this machine can run: the fast ones first, the live ones last
 	$(FAST)
-	$(BIN)/pytest -m browser
+	$(BIN)/pytest -m "browser or commands" -n auto --dist loadfile
 	$(BIN)/pytest -m live
 
 test-fast: setup ## The tests that start no server, no worker and no browser

@@ -16,6 +16,8 @@ from junitparser import JUnitXml
 
 from tests.command import COMMAND, ROOT, run_harness
 
+pytestmark = pytest.mark.commands
+
 EXPRESSION = re.compile(r"\$\{\{\s*(.+?)\s*\}\}")
 
 BAD = """

@@ -18,6 +18,8 @@ from harness.coordinators.found import Found
 from harness.report.reading import read_report
 from tests.command import run_harness
 
+pytestmark = pytest.mark.commands
+
 pytest_plugins = ["pytester"]
 
 HEAVY = {"jinja2", "kazoo", "matplotlib", "numpy", "pandas", "psycopg", "pydantic", "redis"}

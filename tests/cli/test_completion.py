@@ -13,6 +13,8 @@ from harness.approaches import APPROACHES
 from harness.comparison.request import Histories, Runtime
 from tests.command import ROOT, run_harness
 
+pytestmark = pytest.mark.commands
+
 LIBRARY = {path.stem for path in (ROOT / "scenarios").glob("*.yaml")}
 
 

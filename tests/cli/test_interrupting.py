@@ -9,6 +9,8 @@ import pytest
 
 from tests.command import ROOT
 
+pytestmark = pytest.mark.commands
+
 # Interrupts itself at the moment at which a module is about to be loaded.
 INTERRUPTED = """
 import os, signal, sys

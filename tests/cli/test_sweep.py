@@ -16,6 +16,8 @@ from harness.comparison.request import Runtime
 from harness.report.points import point_directories, read_sweep
 from harness.session import Exit, StopSignals
 
+pytestmark = pytest.mark.commands
+
 SCENARIO = """
 workers: 3
 duration: 6s
