@@ -67,7 +67,7 @@ baseline: setup ## What is measured now is what `make gate` asks for from now on
 test: setup ## All tests that this machine can run: the fast ones first, the live ones last
 	$(FAST)
 	$(BIN)/pytest -m "browser or commands" -n auto --dist loadfile
-	$(BIN)/pytest -m live
+	$(BIN)/pytest -m live -n 2 --dist loadfile
 
 test-fast: setup ## The tests that start no server, no worker and no browser
 	$(FAST)

@@ -179,7 +179,8 @@ def test_stdout_is_the_json_and_nothing_else(ran: Callable[[str], Ran]) -> None:
 def test_a_run_writes_all_its_files(ran: Callable[[str], Ran]) -> None:
     done = ran("steady")
     written = {path.name for path in done.directory.iterdir()}
-    assert written == {"results.json", "histories", "index.html", "summary.md", "results.csv"}
+    files = "results.json trials.jsonl results.csv metrics.txt summary.md index.html"
+    assert written == {*files.split(), "histories", "charts"}
     judged = [result for result in done.results.values() if not result["skipped"]]
     assert len(list(done.histories())) == len(judged)
 

@@ -51,7 +51,7 @@ def test_the_same_seed_gives_the_same_results_to_the_last_digit(tmp_path: Path) 
     two = simulated(tmp_path, "2", *options, "--side-by-side", "2", PYTHONHASHSEED="2")
     assert one.document["results"] == two.document["results"]
     assert len(one.results["redis-lock"]["checksum"]) == 8
-    for name in ("histories/redis-lock-1.jsonl", "histories/uncoordinated-3.jsonl"):
+    for name in ("histories/redis-lock-5.jsonl", "histories/uncoordinated-7.jsonl"):
         assert (one.directory / name).read_bytes() == (two.directory / name).read_bytes()
     other = simulated(tmp_path, "3", "--repeat", "6", "--seed", "6")
     for name, result in other.results.items():
@@ -69,7 +69,7 @@ def test_the_report_says_what_was_simulated(tmp_path: Path) -> None:
     assert "timers late by" not in about
     assert ran.results["redis-lock"]["mechanisms"] == ["simulated"]
     page = (ran.directory / "index.html").read_text()
-    for text in ("Runtime sim", "calibrated on", ran.results["redis-lock"]["checksum"]):
+    for text in ("runtime sim", "calibrated on", ran.results["redis-lock"]["checksum"]):
         assert text in page
     checked = run_harness("check", *sorted((ran.directory / "histories").iterdir()), "--json")
     for row in json.loads(checked.out)["histories"]:
@@ -189,7 +189,8 @@ def test_a_signal_ends_it_with_a_report_of_what_has_run(
 
 def test_the_second_signal_ends_it_at_once(simulating: Simulating) -> None:
     os.killpg(simulating.process.pid, signal.SIGINT)
-    os.killpg(simulating.process.pid, signal.SIGINT)
+    # Another one: two of a kind may arrive as one.
+    os.killpg(simulating.process.pid, signal.SIGTERM)
     assert comes_true(lambda: simulating.process.poll() is not None, 5.0)
     assert simulating.process.returncode == 130
     assert comes_true(lambda: not simulating.left(), PROMPT)
