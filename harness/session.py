@@ -213,6 +213,8 @@ def _comparison(
         expect=request.scenario.expect,
         setting=setting(request.scenario),
         configurations=configurations(request.scenario),
+        repeat=request.repeat,
+        interrupted=measured.interrupted,
     )
 
 

@@ -38,6 +38,8 @@ def results_json(comparison: Comparison) -> dict[str, Any]:
         "expect": [_expectation(one) for one in comparison.expect],
         "about": dict(comparison.about),
         "notes": list(comparison.notes),
+        "repeat": comparison.repeat,
+        "interrupted": comparison.interrupted,
         "results": [
             {
                 "approach": result.approach,

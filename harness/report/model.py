@@ -26,7 +26,8 @@ class Comparison:
     one: timelines are drawn from them. `about` says how it was run, `notes` what the reader must be
     warned of; both are shown as they are, in the order given. `expect` is what the scenario
     expects, `setting` all that happens in it: see harness.scenario.setting. `configurations` are
-    those of its approaches.
+    those of its approaches. `repeat` is how many trials were asked of each, None where nobody
+    asked; `interrupted` says that they were cut short.
     """
 
     scenario: str
@@ -41,6 +42,8 @@ class Comparison:
     expect: tuple[Expectation, ...] = ()
     setting: Mapping[str, Any] = field(default_factory=dict)
     configurations: Mapping[str, Configuration] = field(default_factory=dict)
+    repeat: int | None = None
+    interrupted: bool = False
 
     @cached_property
     def checks(self) -> tuple[Check, ...]:

@@ -62,6 +62,8 @@ def read_report(directory: Path, closely: bool = True) -> Comparison:
             notes=tuple(document["notes"]),
             expect=tuple(_expectation(row) for row in document["expect"]),
             setting=document["setting"],
+            repeat=document["repeat"],
+            interrupted=document["interrupted"],
             configurations={row["approach"]: from_json(row) for row in document["results"]},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

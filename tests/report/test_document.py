@@ -20,7 +20,7 @@ def test_the_document_has_the_promised_head_and_a_result_an_approach(
     assert list(document) == [
         *("version", "scenario", "description", "runtime", "seed"),
         *("workers", "duration", "grace", "jobs"),
-        *("setting", "expect", "about", "notes", "results"),
+        *("setting", "expect", "about", "notes", "repeat", "interrupted", "results"),
     ]
     assert document["version"] == 1
     assert [row["approach"] for row in document["results"]] == [

@@ -74,6 +74,7 @@ def overview(
         packs=packs,
         charts=charts,
         entries=entries,
+        variations=len({entry.comparison.scenario for entry in entries}) == 1,
     )
 
 
