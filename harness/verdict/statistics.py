@@ -13,6 +13,7 @@ from statistics import NormalDist
 from harness.verdict.model import Latency, Quantiles, Sample
 
 CONFIDENCE = 0.95
+_UPPER = (1 + CONFIDENCE) / 2
 
 Interval = tuple[float | None, float | None]
 
@@ -22,15 +23,16 @@ def rate_interval(trials: Sequence[tuple[int, int]]) -> Interval:
 
     What happens within a trial hangs together: the trials' own rates tell by how much, and so many
     fewer runs the interval counts on (the design effect; Rao and Scott 1992, A Simple Method for
-    the Analysis of Clustered Binary Data). One trial alone cannot tell: its runs count as
-    independent. (None, None) where nothing was counted.
+    the Analysis of Clustered Binary Data; few trials tell it badly, which Student's t allows for:
+    Korn and Graubard 1998). One trial alone cannot tell, nor can trials in which none or all were
+    counted: their runs count as independent. (None, None) where nothing was counted.
     """
     count, total = (sum(column) for column in zip(*trials, strict=True)) if trials else (0, 0)
     if total == 0:
         return None, None
     share = count / total
     size = total / _design_effect(trials, share, total)
-    squared = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) ** 2
+    squared = NormalDist().inv_cdf(_UPPER) ** 2
     middle = (share + squared / (2 * size)) / (1 + squared / size)
     spread = sqrt(squared * (share * (1 - share) / size + squared / (4 * size * size)))
     half = spread / (1 + squared / size)
@@ -45,7 +47,13 @@ def _design_effect(trials: Sequence[tuple[int, int]], share: float, total: int) 
     if count < 2 or share in (0.0, 1.0):
         return 1.0
     squares = sum((one - share * of) ** 2 for one, of in trials)
-    return max(1.0, count / (count - 1) * squares / (total * share * (1 - share)))
+    effect = count / (count - 1) * squares / (total * share * (1 - share))
+    if effect <= 1.0:
+        return 1.0
+    # Imported late: it takes a second to load, which no other command should cost.
+    from scipy.stats import t
+
+    return effect * (float(t.ppf(_UPPER, count - 1)) / NormalDist().inv_cdf(_UPPER)) ** 2
 
 
 def quantiles(values: Sequence[float]) -> Quantiles:

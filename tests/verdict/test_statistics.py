@@ -42,17 +42,19 @@ class TestRates:
         assert rate_interval([(3, 10)] * 10) == rate_interval([(30, 100)])
 
     def test_trials_that_differ_tell_less(self) -> None:
-        # All or nothing: ten trials of ten runs are worth ten runs, not a hundred.
-        low, high = rate_interval([(10, 10)] * 3 + [(0, 10)] * 7)
-        assert (low, high) == pytest.approx(rate_interval([(3, 10)]), abs=0.02)
+        # All or nothing: a hundred trials of ten runs are worth a hundred runs, not a thousand.
+        low, high = rate_interval([(10, 10)] * 30 + [(0, 10)] * 70)
+        assert (low, high) == pytest.approx(rate_interval([(30, 100)]), abs=0.01)
 
-    def test_it_covers_the_truth_where_runs_of_a_trial_hang_together(self) -> None:
+    @pytest.mark.parametrize("trials", [5, 10, 40])
+    def test_it_covers_the_truth_where_runs_of_a_trial_hang_together(self, trials: int) -> None:
         random = Random(1)
         covered = 0
         for _ in range(400):
-            rates = [random.betavariate(1, 4) for _ in range(40)]
-            trials = [(sum(random.random() < rate for _ in range(20)), 20) for rate in rates]
-            low, high = rate_interval(trials)
+            rates = [random.betavariate(1, 4) for _ in range(trials)]
+            low, high = rate_interval(
+                [(sum(random.random() < rate for _ in range(20)), 20) for rate in rates]
+            )
             assert low is not None
             assert high is not None
             covered += low <= 0.2 <= high
