@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import os
 import platform
+import shlex
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -221,7 +222,7 @@ def _comparison(
 def _about(measured: Measured, command: Sequence[str]) -> dict[str, str]:
     memory = psutil.virtual_memory().total / 2**30
     about = {
-        "command": " ".join(command),
+        "command": repeating(command),
         "when": time.strftime("%Y-%m-%d %H:%M:%S %z"),
         **measured.about,
         "machine": f"{platform.system()} {platform.release()}, {platform.machine()},"
@@ -231,6 +232,18 @@ def _about(measured: Measured, command: Sequence[str]) -> dict[str, str]:
     if measured.noise is not None:
         about["timers late by"] = _lateness(measured.noise)
     return about
+
+
+def repeating(command: Sequence[str]) -> str:
+    """The command as a shell takes it, for the same again: its report goes to a new directory."""
+    words = iter(command)
+    kept = []
+    for word in words:
+        if word == "--out":
+            next(words, None)
+        elif word != "--json" and not word.startswith("--out="):
+            kept.append(word)
+    return shlex.join(kept)
 
 
 def _lateness(noise: Noise) -> str:

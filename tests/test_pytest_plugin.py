@@ -148,10 +148,29 @@ def test_it(chaos):
     assert words[0] == "harness"
     words[2] = str(pytester.path / words[2])
     again = run_harness(*words[1:], "--json", "--out", pytester.path / "again")
+    assert again.code == 0, again.err
     [first] = (pytester.path / "reports").glob("*/histories/uncoordinated-5.jsonl")
     second = pytester.path / "again" / "histories" / "uncoordinated-5.jsonl"
     assert json.loads(again.out)["results"][0]["duplicate"] > 0
     assert first.read_text() == second.read_text()
+
+
+def test_what_never_asks_for_a_lease_passes_no_test_about_leases(session: Session) -> None:
+    found = session("""
+def test_it(chaos):
+    scenario = {
+        "duration": "6s",
+        "jobs": [{"name": "x", "every": "1s", "takes": "100ms"}],
+        "approaches": ["uncoordinated", "redis-lock"],
+    }
+    outcome = chaos.run(scenario, repeat=1)
+    outcome.assert_measure("double_hold", at_most=0, approach="redis-lock")
+    outcome.assert_measure("double_hold", at_most=0, approach="uncoordinated")
+""")
+    found.assert_outcomes(failed=1)
+    found.stdout.fnmatch_lines(
+        "E *Inconclusive: uncoordinated: there was no double_hold to measure"
+    )
 
 
 def test_a_fault_that_did_not_land_is_no_pass_and_no_violation(session: Session) -> None:

@@ -14,8 +14,8 @@ from rich.text import Text
 
 from harness.cli.app import REPORTS, app
 from harness.cli.inputs import fail
+from harness.report.documents import ReportError
 from harness.report.points import SWEEP, Sweep, is_sweep, read_sweep
-from harness.report.reading import ReportError
 from harness.session import Exit, new_directory, point_latest
 
 if TYPE_CHECKING:
@@ -64,7 +64,6 @@ def _read(directories: Sequence[Path]) -> tuple[list[Sweep], list[Entry]]:
     """The sweeps among the directories, and all reports in them; ends where there is a problem."""
     from harness.report.page.entry import Entry
     from harness.report.reading import read_report
-    from harness.report.several import is_several
     from harness.report.sweep import entries_of
 
     first = {path.resolve(): path for path in reversed(directories)}
@@ -77,14 +76,12 @@ def _read(directories: Sequence[Path]) -> tuple[list[Sweep], list[Entry]]:
                 sweep = read_sweep(path)
                 sweeps.append(sweep)
                 entries += entries_of(sweep, path)
-            elif is_several(path):
-                problems.append(f"{path} is such a report itself: give the directories it is of")
             else:
                 entries.append(Entry(path.name, read_report(path), path))
         except ReportError as error:
             problems.append(str(error))
     if problems:
-        fail("\n".join(problems), Exit.BAD_INPUT)
+        fail(problems, Exit.BAD_INPUT)
     return sweeps, entries
 
 

@@ -47,7 +47,8 @@ def gate(
         list[str] | None,
         typer.Option(
             help="Compare with the baseline though this differs: runtime, scenario, parameters, "
-            "mechanism, machine, coordinator, calibration; or missing. May be given several times."
+            "mechanism, machine, coordinator, calibration, trials (fewer than half); or missing. "
+            "May be given several times."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the cases as JSON.")] = False,
@@ -66,7 +67,7 @@ def gate(
         try:
             cases += against(reports, records, allowed)
         except Refused as refused:
-            fail("\n".join(map(str, refused.differences)), Exit.BAD_INPUT)
+            fail([str(one) for one in refused.differences], Exit.BAD_INPUT)
     if junit is not None:
         _write_junit(cases, junit)
     console = Console(stderr=as_json)
@@ -111,7 +112,7 @@ def write_baseline(
         fail(f"{path}: {error.strerror}", Exit.BAD_INPUT)
     for one in records:
         trials = (f"{each.approach} ({len(each.seeds)})" for each in one.approaches)
-        print(f"{one.title}, trials: {clean(', '.join(trials))}")
+        print(clean(f"{one.title}, trials: {', '.join(trials)}"))
     print(f"baseline: {path}")
 
 
@@ -127,7 +128,7 @@ def _across(given: Sequence[str]) -> set[Across]:
 
 def _read(directories: Sequence[Path]) -> list[Report]:
     from harness.gate.figures import read
-    from harness.report.reading import ReportError
+    from harness.report.documents import ReportError
 
     found, problems = [], []
     for one in directories:
@@ -136,7 +137,7 @@ def _read(directories: Sequence[Path]) -> list[Report]:
         except ReportError as error:
             problems.append(str(error))
     if problems:
-        fail("\n".join(problems), Exit.BAD_INPUT)
+        fail(problems, Exit.BAD_INPUT)
     return found
 
 
@@ -166,7 +167,7 @@ def _refuse_unfit(reports: Sequence[Report]) -> None:
         if case.status is Status.ERROR
     ]
     if unfit:
-        fail("\n".join(unfit), Exit.BAD_INPUT)
+        fail(unfit, Exit.BAD_INPUT)
 
 
 def _default_file(records: Sequence[Record]) -> Path:

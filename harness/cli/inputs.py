@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -11,6 +11,7 @@ from typing import NoReturn
 import typer
 
 from harness.cli.app import CATALOG, REPORTS, SCENARIOS
+from harness.report.phrases import clean
 from harness.runtimes.calibration import Calibration, CalibrationError, read_calibration
 from harness.scenario.duration import parse_duration
 from harness.scenario.loading import load_scenario
@@ -43,9 +44,7 @@ def bad_input() -> Iterator[None]:
     try:
         yield
     except ScenarioError as error:
-        for problem in error.problems:
-            print(problem, file=sys.stderr)
-        raise typer.Exit(Exit.BAD_INPUT) from None
+        fail([str(problem) for problem in error.problems], Exit.BAD_INPUT)
 
 
 def scenario_path(name: str) -> Path:
@@ -67,10 +66,14 @@ def seconds(text: str) -> float:
         fail(f"--duration: {error}", Exit.BAD_INPUT)
 
 
-def fail(line: str, code: Exit) -> NoReturn:
-    """Say what is wrong, and end."""
-    print(line, file=sys.stderr)
-    raise typer.Exit(code)
+def fail(problems: str | Sequence[str], code: Exit) -> NoReturn:
+    """Say what is wrong, each problem in one line that is harmless wherever it is shown, and end.
+
+    A line break that came with a name could begin a command to a CI server.
+    """
+    for problem in [problems] if isinstance(problems, str) else problems:
+        print(clean(problem), file=sys.stderr)
+    raise typer.Exit(code) from None
 
 
 def calibration(path: Path | None) -> Calibration | None:

@@ -46,7 +46,7 @@ def _read(paths: list[Path]) -> list[History]:
         except HistoryError as error:
             problems.append(str(error))
     if problems:
-        fail("\n".join(problems), Exit.BAD_INPUT)
+        fail(problems, Exit.BAD_INPUT)
     return histories
 
 

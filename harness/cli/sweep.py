@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -70,7 +70,7 @@ def sweep(
         if calibration is not None and runtime is not Runtime.SIM:
             fail(f"--calibration is for --runtime {Runtime.SIM} alone", Exit.BAD_INPUT)
         imitated = inputs.calibration(calibration)
-    asked = _Asked(parameters, points, runtime, seed, repeat, imitated)
+    asked = _Asked(scenario, parameters, points, runtime, seed, repeat, imitated, calibration)
     directory = report_directory(out, f"{asked.scenario}-sweep", asked.directories[0])
     with StopSignals(progress) as stop:
         try:
@@ -86,14 +86,16 @@ def sweep(
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What to run, and how."""
+    """What to run, and how; `given` is the scenario, and `source` the calibration, as named."""
 
+    given: str
     parameters: tuple[Parameter, ...]
     points: tuple[Point, ...]
     runtime: Runtime
     seed: int
     repeat: int
     calibration: Calibration | None
+    source: Path | None
 
     @property
     def scenario(self) -> str:
@@ -115,6 +117,19 @@ class _Asked:
             histories=Histories.FAILING if simulated else Histories.ALL,
             calibration=self.calibration,
         )
+
+    def command(self, point: Point) -> list[str]:
+        """The command that runs this point alone; `run` where nothing that varies concerns it."""
+        options = {
+            "param": [f"{name}={value}" for name, value in point.values.items()],
+            "approach": [choice.name for choice in point.scenario.approaches],
+            "runtime": [self.runtime.value],
+            "repeat": [str(self.repeat)],
+            "seed": [str(self.seed)],
+            "calibration": [] if self.source is None else [str(self.source)],
+        }
+        words = [w for name, given in options.items() for one in given for w in (f"--{name}", one)]
+        return ["harness", "sweep" if point.values else "run", self.given, *words]
 
     @property
     def seconds(self) -> float:
@@ -146,7 +161,8 @@ def _run_points(
             Text(f"point {number} of {len(points)}: {swept.label} ({names})"), soft_wrap=True
         )
         try:
-            code = _run_point(asked.request(point, directory / swept.directory), progress, stop)
+            request = asked.request(point, directory / swept.directory)
+            code = _run_point(request, asked.command(point), progress, stop)
         except (LauncherError, TrialError) as error:
             progress.print(Text(str(error)), soft_wrap=True)
             return done, Exit.ENVIRONMENT
@@ -157,9 +173,11 @@ def _run_points(
     return done, _exit_code(codes)
 
 
-def _run_point(request: Request, progress: Console, stop: StopSignals) -> Exit:
+def _run_point(
+    request: Request, command: Sequence[str], progress: Console, stop: StopSignals
+) -> Exit:
     (request.directory / "histories").mkdir(parents=True, exist_ok=True)
-    session = run_session(request, progress, stop, ["harness", *sys.argv[1:]], os.environ)
+    session = run_session(request, progress, stop, command, os.environ)
     # The charts' libraries take a second to load: not before the first trials.
     from harness.report.writing import write_report
 

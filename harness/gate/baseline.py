@@ -7,13 +7,15 @@ the same value in each trial, that value stands for all; null is a time beyond t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from math import inf, isfinite
+from collections.abc import Iterable, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from harness.gate.figures import Figures, Record
-from harness.report.configuration import from_json
+from harness.gate.rows import Unreadable, read_records
+from harness.report.documents import ReportError, read_json
+from harness.report.phrases import clean
 
 VERSION = 1
 
@@ -42,21 +44,18 @@ def baseline_json(records: Sequence[Record]) -> str:
 def read_baseline(path: Path) -> tuple[Record, ...]:
     """The records of a baseline file. Raises BaselineError."""
     try:
-        document = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise BaselineError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
-        raise BaselineError(f"{path}: not JSON: {error}") from None
+        document = read_json(path)
+    except ReportError as error:
+        raise BaselineError(str(error)) from None
     version = document.get("version") if isinstance(document, dict) else None
     if version != VERSION or "reports" not in document:
         raise BaselineError(
             f"{path}: not a baseline of version {VERSION}; `harness baseline DIR` writes one"
         )
     try:
-        return tuple(_record(row) for row in document["reports"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        reason = f"no '{error.args[0]}' in it" if isinstance(error, KeyError) else str(error)
-        raise BaselineError(f"{path}: not a baseline that can be read: {reason}") from None
+        return read_records(document["reports"])
+    except Unreadable as error:
+        raise BaselineError(clean(f"{path}: not a baseline that can be read: {error}")) from None
 
 
 def merged(before: Sequence[Record], new: Sequence[Record]) -> tuple[Record, ...]:
@@ -110,46 +109,3 @@ def _lines(pairs: Iterable[tuple[str, str]]) -> str:
 
 def _list(texts: Iterable[str]) -> str:
     return "[\n" + ",\n".join(texts) + "\n]"
-
-
-def _record(row: Mapping[str, Any]) -> Record:
-    return Record(
-        scenario=row["scenario"],
-        runtime=row["runtime"],
-        setting=dict(row["setting"]),
-        about=dict(row["about"]),
-        approaches=tuple(_figures(one) for one in row["approaches"]),
-    )
-
-
-def _figures(row: Mapping[str, Any]) -> Figures:
-    seeds = _read_seeds(row["seeds"])
-    counts = {name: _read_counts(given, len(seeds)) for name, given in row["counts"].items()}
-    times = {
-        name: tuple(tuple(inf if value is None else float(value) for value in t) for t in trials)
-        for name, trials in row["times"].items()
-    }
-    for name, trials in (*counts.items(), *times.items()):
-        if len(trials) != len(seeds):
-            raise ValueError(f"{row['approach']}: {name} has {len(trials)} of {len(seeds)} trials")
-    return Figures(
-        approach=row["approach"],
-        configuration=from_json(row),
-        mechanisms=tuple(row["mechanisms"]),
-        seeds=seeds,
-        checksums=tuple(row["checksums"]),
-        counts=counts,
-        times=times,
-    )
-
-
-def _read_seeds(given: list[int] | str) -> tuple[int, ...]:
-    if isinstance(given, str):
-        # A seed may be negative: the second number is behind the last dash but its own sign.
-        first, last = given[0] + given[1:].partition("-")[0], given[1:].partition("-")[2]
-        return tuple(range(int(first), int(last) + 1))
-    return tuple(given)
-
-
-def _read_counts(given: float | list[float], count: int) -> tuple[float, ...]:
-    return tuple(given) if isinstance(given, list) else (given,) * count

@@ -18,7 +18,10 @@ def never_before(old: Figures) -> tuple[str, ...]:
     return tuple(
         name
         for name in CORRECTNESS
-        if old.total(name) == 0 and old.total(_of(name)) > 0 and _promised(name, old)
+        if {name, _of(name)} <= old.counts.keys()
+        and old.total(name) == 0
+        and old.total(_of(name)) > 0
+        and _promised(name, old)
     )
 
 

@@ -7,7 +7,8 @@ the trial's end counts as longer than any other, and nothing is assumed of how v
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, comb, inf
+from math import ceil, comb, erfc, inf, isnan, sqrt
+from typing import Any
 
 import numpy as np
 
@@ -20,16 +21,24 @@ FAMILY = 0.001
 A tenth of the false alarms that a gate may have: the others are left to what one occurrence fails.
 """
 
+EXACT = 50
+"""Up to so many pairs, or as many on each side, all ways are counted: work grows as its cube.
+
+Beyond it the sums of ranks are as good as normal, and the ways too many for a floating number.
+"""
+
 _POWER = 0.8
 # What is beyond this has no small probability, however exactly it is computed.
 _SCREEN = 0.05
 
 
 def rank_sum(old: Floats, new: Floats) -> float:
-    """The two-sided p-value of Wilcoxon, Mann and Whitney's test, exact where it may be small.
+    """The two-sided p-value of Wilcoxon, Mann and Whitney's test; endless values are equal.
 
-    Exact with ties: the share of all ways to part the values that are as uneven (the permutation
-    distribution of the sum of mid-ranks).
+    Exact with ties, where it may be small and the trials are few (see EXACT): the share of all ways
+    to part the values that are as uneven (the permutation distribution of the sum of mid-ranks).
+    Else from the normal distribution, corrected for ties and continuity. Raises ValueError where a
+    value is no number.
     """
     # Imported late: it takes a second to load, which no other command should cost.
     from scipy.stats import mannwhitneyu, rankdata
@@ -37,33 +46,57 @@ def rank_sum(old: Floats, new: Floats) -> float:
     if not old.size or not new.size:
         return 1.0
     both = np.concatenate([old, new])
+    _known(both.max())
     if (both == both[0]).all():
         return 1.0
-    rough = float(mannwhitneyu(new, old, method="asymptotic").pvalue)
-    if rough > _SCREEN:
+    ranks = rankdata(both)
+    rough = _known(mannwhitneyu(ranks[old.size :], ranks[: old.size], method="asymptotic").pvalue)
+    if rough > _SCREEN or not _counts_all(old.size, new.size):
         return rough
-    ranks = np.rint(2 * rankdata(both)).astype(int)
-    return _two_sided(_sums(ranks, new.size), int(ranks[old.size :].sum()))
+    # The sum of one side is that of the other: the smaller one has fewer ways.
+    doubled = np.rint(2 * ranks).astype(int)
+    fewer = doubled[old.size :] if new.size <= old.size else doubled[: old.size]
+    return _two_sided(_sums(doubled, fewer.size), int(fewer.sum()))
 
 
 def signed_rank(old: Floats, new: Floats) -> float:
-    """The two-sided p-value of Wilcoxon's test of pairs, exact with ties; equal pairs are left out.
+    """The two-sided p-value of Wilcoxon's test of pairs; equal pairs are left out.
 
-    Pairs in which both lie beyond the end are equal.
+    Pairs in which both lie beyond the end are equal. Exact with ties up to EXACT pairs, beyond it
+    from the normal distribution, corrected for ties and continuity. Raises ValueError where a value
+    is no number.
     """
-    from scipy.stats import rankdata
+    from scipy.stats import rankdata, wilcoxon
 
     with np.errstate(invalid="ignore"):
         gaps = np.where(old == new, 0.0, new - old)
     gaps = gaps[gaps != 0]
     if not gaps.size:
         return 1.0
-    ranks = np.rint(2 * rankdata(np.abs(gaps))).astype(int)
-    ways = np.zeros(int(ranks.sum()) + 1)
+    _known(gaps.max())
+    ranks = rankdata(np.abs(gaps))
+    if gaps.size > EXACT:
+        signed = np.copysign(ranks, gaps)
+        return _known(wilcoxon(signed, correction=True, method="asymptotic").pvalue)
+    doubled = np.rint(2 * ranks).astype(int)
+    ways = np.zeros(int(doubled.sum()) + 1)
     ways[0] = 1.0
-    for rank in ranks:
+    for rank in doubled:
         ways[rank:] += ways[:-rank].copy()
-    return _two_sided(ways, int(ranks[gaps > 0].sum()))
+    return _two_sided(ways, int(doubled[gaps > 0].sum()))
+
+
+def _known(value: Any) -> float:
+    """A value that must be a number: one that is none would pass for no change at all."""
+    known = float(value)
+    if isnan(known):
+        raise ValueError("a rank test of something that is no number")
+    return known
+
+
+def _counts_all(old: int, new: int) -> bool:
+    """Whether so few that all ways to part them are counted: no more work than with EXACT each."""
+    return (old + new) * min(old, new) <= 2 * EXACT * EXACT
 
 
 def _sums(ranks: np.ndarray[tuple[int], np.dtype[np.int_]], chosen: int) -> Floats:
@@ -79,7 +112,7 @@ def _sums(ranks: np.ndarray[tuple[int], np.dtype[np.int_]], chosen: int) -> Floa
 def _two_sided(ways: Floats, found: int) -> float:
     """Twice the smaller tail."""
     below, above = ways[: found + 1].sum(), ways[found:].sum()
-    return float(min(1.0, 2 * min(below, above) / ways.sum()))
+    return min(1.0, _known(2 * min(below, above) / ways.sum()))
 
 
 def holm(chances: Sequence[float]) -> list[float]:
@@ -94,7 +127,18 @@ def holm(chances: Sequence[float]) -> list[float]:
 
 def least_chance(old: int, new: int, paired: bool) -> float:
     """The smallest p-value that so many trials can have: all of one above all of the other."""
-    return 2 / (2**new if paired else comb(old + new, new))
+    if paired:
+        if new <= EXACT:
+            return 2.0 ** (1 - new)
+        return _parted(new * (new + 1) / 4, new * (new + 1) * (2 * new + 1) / 24)
+    if _counts_all(old, new):
+        return 2 / comb(old + new, new)
+    return _parted(old * new / 2, old * new * (old + new + 1) / 12)
+
+
+def _parted(mean: float, variance: float) -> float:
+    """The p-value where a sum of ranks is at its end, twice its mean or nothing."""
+    return erfc((mean - 0.5) / sqrt(2 * variance))
 
 
 def fewest_trials(old: int, comparisons: int) -> tuple[int, int]:

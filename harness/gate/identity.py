@@ -18,7 +18,8 @@ _NOTHING = "nothing"
 class Across(StrEnum):
     """What may differ between two reports that are compared all the same, if told so.
 
-    `missing`: approaches and scenarios of the baseline that were not run are not asked for.
+    `trials`: fewer than half as many. `missing`: approaches and scenarios of the baseline that were
+    not run are not asked for.
     """
 
     RUNTIME = "runtime"
@@ -28,6 +29,7 @@ class Across(StrEnum):
     MACHINE = "machine"
     COORDINATOR = "coordinator"
     CALIBRATION = "calibration"
+    TRIALS = "trials"
     MISSING = "missing"
 
 
@@ -99,13 +101,17 @@ def _changed(old: Any, new: Any) -> Iterator[tuple[str, str, str]]:
             yield key, str(one), str(other)
 
 
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(data: Any) -> Iterator[tuple[str, Any]]:
     """The single values in data, each with where it stands: `faults[0].for`."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _flat(inner, f"{name}.{key}" if name else str(key))
-    elif isinstance(value, list | tuple):
-        for place, inner in enumerate(value):
-            yield from _flat(inner, f"{name}[{place}]")
-    else:
-        yield name, value
+    # Not by recursion: data from outside may be nested deeper than calls can be.
+    left = [("", data)]
+    while left:
+        name, value = left.pop()
+        inner: list[tuple[str, Any]] = []
+        if isinstance(value, Mapping):
+            inner = [(f"{name}.{key}" if name else str(key), one) for key, one in value.items()]
+        elif isinstance(value, list | tuple):
+            inner = [(f"{name}[{place}]", one) for place, one in enumerate(value)]
+        else:
+            yield name, value
+        left += reversed(inner)

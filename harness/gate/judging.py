@@ -11,8 +11,14 @@ from harness.gate.identity import Across, Difference, differences
 from harness.gate.measures import MEASURES
 from harness.gate.model import Case, Kind, Status
 from harness.gate.places import Place
-from harness.gate.regression import Compared, judged, pairs
-from harness.gate.trials import approach_place, expectation_cases, place_of, trial_cases
+from harness.gate.regression import Compared, judged, nothing_known, pairs
+from harness.gate.trials import (
+    approach_place,
+    expectation_cases,
+    interrupted,
+    place_of,
+    trial_cases,
+)
 from harness.gate.wording import counted
 
 _IN_BASELINE = "is in the baseline"
@@ -43,7 +49,11 @@ def against(
     """
     both = [(report, _counterpart(report.record, baseline)) for report in reports]
     known = [(report, record) for report, record in both if record is not None]
-    found = [one for report, record in known for one in differences(record, report.record)]
+    found = [
+        one
+        for report, record in known
+        for one in (*differences(record, report.record), *_shrunk(report, record))
+    ]
     refused = [one for one in found if one.across not in across]
     if refused:
         raise Refused(refused)
@@ -62,7 +72,8 @@ def against(
             else:
                 cases += occurrences(place, old, one)
                 left = [each for each in MEASURES if each.name not in never_before(old)]
-                asked += pairs(place, old, one, left)
+                cases += nothing_known(place, old, left)
+                asked += pairs(place, old, one, [each for each in left if each.known(old)])
     return [*cases, *judged(asked)]
 
 
@@ -72,14 +83,31 @@ def _counterpart(record: Record, baseline: Sequence[Record]) -> Record | None:
     return next((one for one in same if one.runtime == record.runtime), same[0] if same else None)
 
 
+def _shrunk(report: Report, old: Record) -> Iterator[Difference]:
+    """Approaches with fewer than half of the trials: they could hide what the others show.
+
+    A run that was cut short, and trials that do not count, cannot pass in any case.
+    """
+    if interrupted(report) is not None:
+        return
+    fewer: dict[tuple[int, int], list[str]] = {}
+    for result in report.comparison.measured:
+        former = old.by_name.get(result.approach)
+        if former is not None and 2 * result.trials < len(former.seeds):
+            fewer.setdefault((len(former.seeds), result.trials), []).append(result.approach)
+    for (before, now), names in fewer.items():
+        what = f"the number of trials of {', '.join(names)}"
+        yield Difference(Across.TRIALS, report.record.title, what, str(before), str(now))
+
+
 def _identical(old: Figures, new: Figures) -> bool:
     """Whether not a byte of any history changed, nor any figure that is made from them."""
     return bool(new.checksums) and old == new
 
 
 def _same(place: Place, one: Figures) -> Case:
-    text = f"{counted(len(one.checksums), 'history')} identical, byte for byte, so are all figures"
-    text = text.replace("historys", "histories")
+    count = counted(len(one.checksums), "history", "histories")
+    text = f"{count} identical, byte for byte, so are all figures"
     name = "no worse than the baseline"
     return place.case(Kind.BASELINE, "all", name, Status.PASSED, text)
 
@@ -112,9 +140,9 @@ def _missing(report: Report, old: Record, across: Collection[Across]) -> Iterato
 def _missing_scenarios(
     met: Sequence[Record], baseline: Sequence[Record], across: Collection[Across]
 ) -> Iterator[Case]:
-    names = {one.scenario for one in met}
+    names = {(one.runtime, one.scenario) for one in met}
     for one in baseline:
-        if one.scenario not in names:
+        if (one.runtime, one.scenario) not in names:
             place = Place(directory=Path(), scenario=one.scenario, runtime=one.runtime)
             text = "the baseline has it, and no report of it was given"
             yield _gone(place, text, across)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 
@@ -19,18 +20,26 @@ from harness.gate.figures import TRIALS, Figures
 class Tolerance:
     """A change matters from `part` of the old value on, if it is `floor` or more as well.
 
-    `floor` is in the measure's own unit; `why` gives the reason for both.
+    `floor` is in the measure's own unit, `runs` in what a rate counts: so many more of them in all
+    of the smaller report. `why` gives the reason.
     """
 
     part: float
-    floor: float
+    floor: float = 0.0
+    runs: float = 0.0
     why: str
 
-    def exceeded(self, less: float, more: float) -> bool:
-        """Whether `more` is that much more than `less`; endless is more than any time."""
+    def exceeded(self, less: float, more: float, of: float = inf) -> bool:
+        """Whether `more` is that much more than `less`; endless is more than any time.
+
+        `of` is what a rate is for each of, in the smaller report.
+        """
         if less == more:
             return False
-        return more - less >= self.floor and more - less >= self.part * less
+        gap = more - less
+        # A share times what it is a share of is a whole number but for the last digit.
+        counted = self.runs == 0 or gap * of >= self.runs - 1e-6
+        return gap >= self.floor and gap >= self.part * less and counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +56,17 @@ class Quantile:
         """The figure of some trials."""
         return quantile(self.percent)
 
+    def known(self, figures: Figures) -> bool:
+        """Whether there are figures to have it from."""
+        return self.times in figures.times
+
     def trials(self, figures: Figures) -> list[Floats]:
         """What each trial adds to it."""
-        return [np.array(one) for one in figures.times[self.times]]
+        return [np.array(one, dtype=float) for one in figures.times[self.times]]
+
+    def of(self, trials: Sequence[Floats]) -> float:
+        """A time is no share of anything: endless."""
+        return inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +83,18 @@ class Rate:
         """The figure of some trials."""
         return share
 
+    def known(self, figures: Figures) -> bool:
+        """Whether there are figures to have it from."""
+        return self.count in figures.counts and (self.per == TRIALS or self.per in figures.counts)
+
     def trials(self, figures: Figures) -> list[Floats]:
         """What each trial adds to it."""
         pairs = zip(figures.counts[self.count], figures.counted(self.per), strict=True)
         return [np.array(pair, dtype=float) for pair in pairs]
+
+    def of(self, trials: Sequence[Floats]) -> float:
+        """What it is for each of, in all these trials."""
+        return float(sum(trial[1] for trial in trials))
 
 
 Measure = Quantile | Rate
@@ -83,6 +108,11 @@ _WAIT = Tolerance(
     part=0.2,
     floor=0.005,
     why="a few milliseconds are the scheduler of a busy machine; no outcome hangs on them",
+)
+_WRONG = Tolerance(
+    part=0.2,
+    runs=2,
+    why="each is a run that went wrong, however many went well; one more is what chance does",
 )
 _SHARE = Tolerance(
     part=0.2,
@@ -101,12 +131,12 @@ _OVERLAP = Tolerance(
 )
 
 MEASURES: Sequence[Measure] = (
-    Rate("duplicate", "duplicate", "expected", _SHARE),
-    Rate("missed", "missed", "expected", _SHARE),
-    Rate("overlap", "overlap", "expected", _SHARE),
-    Rate("overlapping", "overlapping", "expected", _SHARE),
-    Rate("repeated", "repeated", "expected", _SHARE),
-    Rate("unrecovered", "unrecovered", "failovers", _SHARE),
+    Rate("duplicate", "duplicate", "expected", _WRONG),
+    Rate("missed", "missed", "expected", _WRONG),
+    Rate("overlap", "overlap", "expected", _WRONG),
+    Rate("overlapping", "overlapping", "expected", _WRONG),
+    Rate("repeated", "repeated", "expected", _WRONG),
+    Rate("unrecovered", "unrecovered", "failovers", _WRONG),
     Rate("late", "late", "expected", _SHARE),
     Rate("overrun", "overrun", "expected", _SHARE),
     Rate("overlap_seconds", "overlap_seconds", TRIALS, _OVERLAP),

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from harness.comparison.request import Runtime, history_path
 from harness.gate.model import Case, Kind, Status
+from harness.report.page.entry import encoded
 from harness.scenario.model import ALL
-
-# What encodeURIComponent leaves as it is, as the page's own links do.
-_AS_IT_IS = "!'()*"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +31,7 @@ class Place:
     def page(self) -> str:
         """The link to it on the report's page."""
         parts = [self.scenario] if self.approach == ALL else [self.scenario, self.approach]
-        route = "/".join(quote(part, safe=_AS_IT_IS) for part in parts)
+        route = "/".join(map(encoded, parts))
         return f"{self.directory / 'index.html'}#{route}"
 
     def case(

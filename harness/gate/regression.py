@@ -35,17 +35,22 @@ from harness.scenario.model import ALL
 _PAIRS = 20
 # So many values in a row of chance that the same reports give the same intervals.
 _SEED = 7
+_NOTHING = "the baseline has nothing to compare with"
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One measure of one approach on both sides; what a trial adds to it, in each trial."""
+    """One measure of one approach on both sides; what a trial adds to it, in each trial.
+
+    `had` counts the trials of the baseline and of the report, of which the pairs may be a part.
+    """
 
     place: Place
     measure: Measure
     old: Sequence[Floats]
     new: Sequence[Floats]
     paired: bool
+    had: tuple[int, int]
 
     @property
     def figures(self) -> tuple[float, float]:
@@ -74,21 +79,49 @@ class Compared:
         """
         both = np.concatenate(self.values)
         return bool(both.size) and self.measure.tolerance.exceeded(
-            float(both.min()), float(both.max())
+            float(both.min()), float(both.max()), self.measure.of([*self.old, *self.new])
         )
+
+    @property
+    def matters(self) -> bool:
+        """Whether the change is more than is tolerated, for better or worse."""
+        less, more = sorted(self.figures)
+        of = min(map(self.measure.of, (self.old, self.new)))
+        return self.measure.tolerance.exceeded(less, more, of)
+
+    @property
+    def part(self) -> bool:
+        """Whether some trials have no counterpart, and are left out."""
+        return self.had != (len(self.old), len(self.new))
 
 
 def pairs(
     place: Place, old: Figures, new: Figures, measures: Sequence[Measure] = MEASURES
 ) -> Iterator[Compared]:
-    """What is to be compared of an approach; the same seeds in virtual time are pairs."""
+    """What is to be compared of an approach; the same seeds in virtual time are pairs.
+
+    Where enough seeds are the same, trials with others are left out.
+    """
     at = {seed: position for position, seed in enumerate(old.seeds)}
-    paired = place.simulated and len(new.seeds) >= _PAIRS and at.keys() >= set(new.seeds)
+    both = [(at[seed], position) for position, seed in enumerate(new.seeds) if seed in at]
+    paired = place.simulated and len(both) >= _PAIRS
+    had = len(old.seeds), len(new.seeds)
+    if paired:
+        place = replace(place, seeds=tuple(new.seeds[position] for _, position in both))
     for measure in measures:
         before, after = measure.trials(old), measure.trials(new)
         if paired:
-            before = [before[at[seed]] for seed in new.seeds]
-        yield Compared(place, measure, before, after, paired)
+            before, after = [before[k] for k, _ in both], [after[k] for _, k in both]
+        yield Compared(place, measure, before, after, paired, had)
+
+
+def nothing_known(place: Place, old: Figures, measures: Sequence[Measure]) -> Iterator[Case]:
+    """A case for each measure that the baseline says nothing of: it was written without it."""
+    for one in measures:
+        if not one.known(old):
+            text = f"{one.name}: {_NOTHING}, which was written without it"
+            name = _asked(one)
+            yield place.case(Kind.BASELINE, one.name, name, Status.SKIPPED, text, notable=True)
 
 
 def judged(asked: Sequence[Compared]) -> list[Case]:
@@ -131,8 +164,9 @@ def _case(one: Compared, chance: float | None, comparisons: int) -> Case | None:
         return None
     if isnan(old) or isnan(new):
         return _one_sided(one, old)
-    if chance is None or not one.measure.tolerance.exceeded(min(old, new), max(old, new)):
-        return _told(one, Status.PASSED, _moved(one, change(old, new)))
+    if chance is None or not one.matters:
+        pairs_only = f"; {_how_many(one)}" if one.part else ""
+        return _told(one, Status.PASSED, _moved(one, change(old, new)) + pairs_only)
     random = np.random.default_rng(_SEED)
     (low, high), side = ratio_interval(one.measure.statistic, one.old, one.new, one.paired, random)
     known = {"ratio_low": low, "ratio_high": high, "p": chance}
@@ -160,8 +194,7 @@ def _unsure(one: Compared, text: str, comparisons: int, known: dict[str, float])
 def _one_sided(one: Compared, old: float) -> Case:
     """Nothing to measure it on, on one of the sides."""
     if isnan(old):
-        text = "the baseline has nothing to compare with"
-        return _told(one, Status.SKIPPED, f"{one.measure.name}: {text}")
+        return _told(one, Status.SKIPPED, f"{one.measure.name}: {_NOTHING}")
     # What was seen in most trials does not vanish by chance; the faults may have missed.
     known = [not isnan(one.measure.statistic([trial])) for trial in one.old]
     often = 2 * sum(known) > len(known)
@@ -181,13 +214,17 @@ def _told(
     return one.place.case(
         Kind.BASELINE,
         one.measure.name,
-        f"{one.measure.name} no worse than the baseline",
+        _asked(one.measure),
         status,
         text,
         seed=_worst(one) if status is Status.FAILED else None,
         figures={name: value if isfinite(value) else None for name, value in figures.items()},
         notable=notable,
     )
+
+
+def _asked(measure: Measure) -> str:
+    return f"{measure.name} no worse than the baseline"
 
 
 def _worst(one: Compared) -> int | None:
@@ -206,6 +243,10 @@ def _moved(one: Compared, *how: str) -> str:
 
 
 def _how_many(one: Compared) -> str:
+    if one.part:
+        return (
+            f"{len(one.new)} pairs of the same seeds, of {one.had[1]} trials against {one.had[0]}"
+        )
     if one.paired:
         return f"{len(one.new)} pairs of trials"
     return f"{len(one.new)} trials against {len(one.old)}"

@@ -54,10 +54,7 @@ def interrupted(report: Report) -> str | None:
     cut = sum(one.partial for tallies in comparison.tallies.values() for one in tallies)
     if cut:
         return f"cut short, {counted(cut, 'trial')} in the middle"
-    # What it says of itself is all there is: its trials may all be whole, and too few.
-    if any(note.startswith("Interrupted") for note in comparison.notes):
-        return "cut short before all trials had begun"
-    return None
+    return "cut short before all trials had begun" if comparison.interrupted else None
 
 
 def trial_cases(report: Report) -> Iterator[Case]:
@@ -70,13 +67,13 @@ def trial_cases(report: Report) -> Iterator[Case]:
         text = "no approach was run"
         yield place.case(Kind.TRIALS, "trials", _COUNTS, Status.ERROR, text)
     for result in report.comparison.results:
-        status, text = _counting(result)
+        status, text = _counting(result, report.comparison.repeat)
         here = approach_place(report, result.approach)
         figures = {"trials": result.trials, "invalid": result.invalid_trials}
         yield here.case(Kind.TRIALS, "trials", _COUNTS, status, text, figures=figures)
 
 
-def _counting(result: Result) -> tuple[Status, str]:
+def _counting(result: Result, asked: int | None) -> tuple[Status, str]:
     missing = unmeasured(result)
     if result.skipped is not None:
         return Status.SKIPPED, clean(missing or "")
@@ -87,6 +84,8 @@ def _counting(result: Result) -> tuple[Status, str]:
         return Status.ERROR, clean(f"{count}: {result.invalid[0]}")
     if not result.expected:
         return Status.ERROR, f"{counted(result.trials, 'trial')}, and no run was expected in them"
+    if asked is not None and result.trials < asked:
+        return Status.ERROR, f"{counted(result.trials, 'trial')}, and {asked} were asked for"
     return Status.PASSED, f"{counted(result.trials, 'trial')}, all valid"
 
 

@@ -42,6 +42,6 @@ def likely(chance: float) -> str:
     return f"p {shown} after Holm"
 
 
-def counted(count: int, noun: str) -> str:
-    """`1 trial`, `2 trials`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def counted(count: int, noun: str, several: str | None = None) -> str:
+    """`1 trial`, `2 trials`; `several` where the plural is not made with an s."""
+    return f"{count} {noun}" if count == 1 else f"{count} {several or noun + 's'}"

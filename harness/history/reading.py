@@ -76,6 +76,8 @@ def _object(line: bytes) -> dict[str, Any]:
         raise ValueError("not UTF-8 text") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg} at column {error.colno}") from None
+    except RecursionError:
+        raise ValueError("not JSON that can be read: nested too deeply") from None
     if not isinstance(row, dict):
         shown = line.rstrip()[:40].decode(errors="replace")
         raise ValueError(f"expected a JSON object, not {shown}")

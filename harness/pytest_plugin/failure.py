@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.comparison.request import history_path
 from harness.report.model import Comparison, unmeasured
 from harness.report.phrases import percent, rate, seconds
+from harness.report.stories import stories
 from harness.scenario.model import Expectation
 from harness.verdict.expectations import Check, Standing, check_expectations
 from harness.verdict.measures import measured
@@ -113,10 +114,6 @@ def _again(command: Sequence[str], approach: str, seed: int) -> str:
 
 def _story(comparison: Comparison, check: Check, seed: int) -> Iterator[str]:
     """What happened, in sentences, where the trial's verdict tells it."""
-    try:
-        from harness.report.stories import stories
-    except ImportError:
-        return
     kind = _STORIES.get(check.measure.partition("_")[0], "unrecovered")
     for verdict in comparison.valid_verdicts(check.approach):
         if verdict.trial.seed == seed:

@@ -75,7 +75,8 @@ def _rate(name: str, meaning: str) -> Column:
     return Column(
         key=name,
         title=name,
-        meaning=f"{meaning}; share of runs with its 95 % interval",
+        meaning=f"{meaning}; share of runs with its 95 % interval, of none or all seen as if runs "
+        "were independent",
         group=CORRECT,
         value=lambda r: count(r) / r.expected if r.expected else None,
         figure=lambda r: phrases.share(count(r), r.expected),
@@ -195,7 +196,9 @@ TIMES = (
         "from a fault that hit the worker in charge to the job's next start by an able worker; "
         "the median with its 95 % interval",
     ),
-    _quantile("failover", "max", "the longest of these"),
+    _quantile(
+        "failover", "max", "the longest of these; what was not over by the end is longer than all"
+    ),
     Column(
         key="unrecovered",
         title="unrecovered",

@@ -9,11 +9,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.report.reading import ReportError
+from harness.report.documents import ReportError, check, read_json
 from harness.scenario.variation import Parameter
 
 SWEEP = "sweep.json"
 VERSION = 1
+
+_TEXT = {"type": "string"}
+_PARAMETER = {
+    "type": "object",
+    "required": ["name", "values"],
+    "properties": {"name": _TEXT, "values": {"type": "array", "items": _TEXT}},
+}
+_POINT = {
+    "type": "object",
+    "required": ["values", "directory"],
+    "properties": {
+        "values": {"type": "object", "additionalProperties": _TEXT},
+        "directory": _TEXT,
+    },
+}
+_SCHEMA = {
+    "type": "object",
+    "required": ["version", "scenario", "parameters", "points"],
+    "properties": {
+        "version": {"const": VERSION},
+        "scenario": _TEXT,
+        "parameters": {"type": "array", "items": _PARAMETER},
+        "points": {"type": "array", "items": _POINT, "minItems": 1},
+    },
+}
 
 _LONGEST = 100
 # What a point is called that nothing varied concerns.
@@ -77,24 +102,21 @@ def is_sweep(directory: Path) -> bool:
 def read_sweep(directory: Path) -> Sweep:
     """What sweep.json says. Raises ReportError."""
     path = directory / SWEEP
+    document = read_json(path)
     try:
-        document = json.loads(path.read_text("utf-8"))
-        if document["version"] != VERSION:
-            raise ReportError(f"{path}: version {document['version']} is not known here")
+        check(document, _SCHEMA)
         return Sweep(
-            str(document["scenario"]),
+            document["scenario"],
             tuple(Parameter(one["name"], tuple(one["values"])) for one in document["parameters"]),
             tuple(_point(one, directory) for one in document["points"]),
         )
-    except OSError as error:
-        raise ReportError(f"{path}: {error.strerror}") from None
-    except (KeyError, TypeError, ValueError) as error:
+    except ValueError as error:
         raise ReportError(f"{path}: not a sweep that can be read: {error}") from None
 
 
 def _point(row: Mapping[str, Any], directory: Path) -> SweptPoint:
     name = row["directory"]
     # A name, not a way out of the directory.
-    if not isinstance(name, str) or Path(name).name != name or name == "..":
+    if Path(name).name != name or name == "..":
         raise ValueError(f"{name!r} is no directory in {directory}")
-    return SweptPoint({str(key): str(value) for key, value in row["values"].items()}, name)
+    return SweptPoint(row["values"], name)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.history.trial import GRACE
-from harness.report.broken import broken_in, last_before, type_of
+from harness.report.broken import type_of
 from harness.report.model import Comparison
 from harness.report.phrases import JITTER, NO_HIT, clean, percent, seconds, why_not
-from harness.verdict.model import Extra, Outcome, Result, Verdict
+from harness.report.stories.record import Record, outline_of
+from harness.report.stories.story import Kind
+from harness.report.stories.violations import Place, violations_in
+from harness.verdict.model import Expected, Outcome, Result, Sample, Together
 from harness.verdict.statistics import rate_interval
 
 
@@ -75,12 +79,12 @@ def safety(comparison: Comparison, result: Result) -> Safety:
         why = "skipped" if result.skipped is not None else "invalid"
         return Safety(result.approach, Badge.NOT_MEASURED, (reason,), "", "", why)
     badge = _badge(comparison, result)
-    verdicts = comparison.valid_verdicts(result.approach)
     if badge is Badge.UNSAFE:
-        when = _when([moment for one in verdicts for moment in _doubled(one)])
+        kind = Kind.OVERLAP if result.overlap_count and not result.duplicate else Kind.DUPLICATE
+        when = _when(comparison, result, kind)
         clauses = [*_ran_twice(comparison, result, when), _missed(result, ""), *_gaps(result)]
     elif badge is Badge.GAPS:
-        when = _when([moment for one in verdicts for moment in _missing(one)])
+        when = _when(comparison, result, Kind.MISSED)
         clauses = [_missed(result, when), *_gaps(result), _none_twice(result), _met_freely(result)]
     else:
         clauses = [_held(result), _met_freely(result)]
@@ -255,62 +259,74 @@ def _figure(result: Result, badge: Badge) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Moment:
-    """When something went wrong, as the faults of its trial stood: type, and whether still on."""
+class _Cause:
+    """What led to one thing that went wrong, as its story has it.
+
+    `type` is that of the fault, None where none was active, empty where that is not known; `during`
+    says that the fault was still on.
+    """
 
     type: str | None
-    during: bool
+    during: bool = False
 
 
-def _doubled(verdict: Verdict) -> list[_Moment]:
-    moments = [stretch.start for stretch in verdict.overlaps]
-    moments += [
-        run.started for run in verdict.runs if run.extra in (Extra.OVERLAPPING, Extra.REPEATED)
-    ]
-    moments += [
-        one.runs[-1].started
-        for one in verdict.expected
-        if one.outcome is Outcome.DUPLICATE and one.runs
-    ]
-    return _placed(verdict, moments)
-
-
-def _missing(verdict: Verdict) -> list[_Moment]:
-    moments = [
-        max((run.ended for run in one.runs), default=one.due)
-        for one in verdict.expected
-        if one.outcome.missed
-    ]
-    # A fault is written down when it was seen to work: what it cost may have begun before.
-    return _placed(verdict, moments, verdict.trial.grace)
-
-
-def _placed(verdict: Verdict, moments: Sequence[float], slack: float = 0.0) -> list[_Moment]:
-    if not moments:
-        return []
-    faults = broken_in(verdict)
+def _causes(comparison: Comparison, result: Result, kind: Kind) -> list[_Cause]:
+    """Of all that went wrong in this way, in the trials that can be looked at."""
     found = []
-    for moment in moments:
-        fault = last_before(faults, moment) or last_before(faults, moment + slack)
-        during = fault is not None and (fault.healed is None or moment <= fault.healed)
-        found.append(_Moment(None if fault is None else fault.type, during))
+    for verdict in comparison.valid_verdicts(result.approach):
+        record = outline_of(verdict)
+        for violation in violations_in(record):
+            found += [
+                _cause(place, record)
+                for place in violation.places
+                if place.kind is kind and _counts(place.what, result)
+            ]
     return found
 
 
-def _when(moments: Sequence[_Moment]) -> str:
+def _counts(what: Expected | Together | Sample | None, result: Result) -> bool:
+    """Whether it is among what is counted: where effects came twice, those due times alone."""
+    if isinstance(what, Expected) and not what.outcome.missed and result.duplicate:
+        return what.outcome is Outcome.DUPLICATE
+    return True
+
+
+def _cause(place: Place, record: Record) -> _Cause:
+    blow = place.blow
+    if blow is not None:
+        return _Cause(blow.type, place.at <= blow.healed)
+    if not record.known:
+        return _Cause("")
+    # Who asks nobody needs no fault, whatever else is broken.
+    alone = not record.leased and place.kind is not Kind.MISSED
+    others = record.active(place.at - record.verdict.trial.grace, place.at)
+    return _Cause("" if others and not alone else None)
+
+
+def _when(comparison: Comparison, result: Result, kind: Kind) -> str:
     """When these happened, in words with a blank before; nothing where nothing is known."""
-    if not moments:
+    causes = _causes(comparison, result, kind)
+    counts = Counter(one.type for one in causes)
+    if not counts.keys() - {""}:
         return ""
-    if any(one.type is None for one in moments):
-        # What happens before any fault needs none.
-        return " even without a fault"
-    kinds = dict.fromkeys(one.type or "" for one in moments)
-    return " " + " and ".join(
-        _phrase(kind, {one.during for one in moments if one.type == kind}) for kind in kinds
-    )
+    phrases = {
+        type_: _phrase(type_, {one.during for one in causes if one.type == type_})
+        for type_ in counts
+    }
+    if len(counts) == 1:
+        return " even without a fault" if None in counts else f" {next(iter(phrases.values()))}"
+    seen = len(comparison.valid_verdicts(result.approach))
+    some = seen < len(comparison.valid_tallies(result.approach))
+    where = f"of {len(causes)} places" + (f" in {_times(seen, 'trial')} looked at" if some else "")
+    first, *others = counts.most_common()
+    told = [f"{phrases[first[0]]} in {first[1]} {where}"]
+    told += [f"{phrases[type_]} in {count}" for type_, count in others]
+    return f" {', '.join(told[:-1])} and {told[-1]}"
 
 
-def _phrase(kind: str, during: Collection[bool]) -> str:
+def _phrase(kind: str | None, during: Collection[bool]) -> str:
+    if not kind:
+        return "without a fault" if kind is None else "for no known cause"
     name = clean(kind, 30)
     on, after = _WHEN.get(kind, (f"during {name}", f"after {name}"))
     if len(during) == 2 and on != after:

@@ -48,6 +48,16 @@ def results_schema() -> Schema:
                 "additionalProperties": {"type": "string"},
             },
             "notes": _list("What limits how far the figures may be believed.", _text("A note.")),
+            "repeat": {
+                "type": ["integer", "null"],
+                "minimum": 1,
+                "description": "How many trials were asked of each approach; null where nobody "
+                "asked.",
+            },
+            "interrupted": {
+                "type": "boolean",
+                "description": "Whether the run was cut short, so that there may be fewer.",
+            },
             "results": _list("A result for each approach, in the scenario's order.", _result()),
         },
     )

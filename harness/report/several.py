@@ -82,15 +82,6 @@ def print_several(entries: Sequence[Entry], console: Console) -> None:
         console.print()
 
 
-def is_several(directory: Path) -> bool:
-    """Whether the directory holds such a report, and not one of a single run."""
-    try:
-        document = json.loads((directory / RESULTS).read_text("utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(document, dict) and "comparisons" in document
-
-
 def _labelled(entry: Entry) -> Comparison:
     """The comparison under its label: where only figures are shown, that is its name."""
     return replace(entry.comparison, scenario=entry.label)

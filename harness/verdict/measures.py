@@ -32,8 +32,16 @@ def measured(name: str, result: Result) -> float | None:
     """The value of a measure; None where there was nothing to measure it on, or not enough."""
     if name == "unrecovered" and result.failover.samples == 0:
         return None
+    if name.startswith("double_hold") and not _leased(result):
+        return None
     value: float | None = attrgetter(MEASURES[name])(result)
     return value
+
+
+def _leased(result: Result) -> bool:
+    """Whether any lease was granted; what never asks for one cannot hold it twice."""
+    waited, taken_over = result.lease_wait.p50 is not None, result.takeover.samples > 0
+    return waited or taken_over or result.double_hold_count > 0
 
 
 def never_ended(name: str, result: Result) -> bool:

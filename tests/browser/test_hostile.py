@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from harness.report.charts.all import charts
+from harness.report.page.entry import Entry
+from harness.report.page.rendering import overview
+from harness.report.page.rendering import page as html
 from harness.report.phrases import clean
 from tests.browser.conftest import OpenPage
 from tests.browser.hostile import NAMES, hostile, write_pages
@@ -117,6 +122,55 @@ def test_an_address_alone_finds_a_hostile_name(page: OpenPage, pages: tuple[Path
         here = opened(page, pages[0], route).locator(".here")
         expect(here).to_have_class(re.compile("timeline"))
         assert here.get_attribute("data-approach") == clean(name)
+
+
+# What the page's own parts are called.
+OURS = ("overview", "pack-0", "details", "charts", "heatmap", "scenario_charts")
+
+
+@pytest.fixture(scope="module")
+def namesakes(gc_pause: Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page on a scenario of each of these names, whose approaches are called so as well."""
+    directory = tmp_path_factory.mktemp("namesakes")
+    known = gc_pause.comparison
+    names = dict(zip(gc_pause.approaches, OURS, strict=False))
+    kept = [one for one in known.results if one.approach in names]
+    one = replace(
+        known,
+        results=tuple(replace(result, approach=names[result.approach]) for result in kept),
+        tallies={new: known.tallies[old] for old, new in names.items()},
+        verdicts={new: known.verdicts[old] for old, new in names.items()},
+    )
+    entries = [Entry(name, replace(one, scenario=name), directory) for name in OURS]
+    path = directory / "index.html"
+    path.write_text(overview("Namesakes", entries, directory, charts(one)[:1]), "utf-8")
+    for name in OURS:
+        text = html(replace(one, scenario=name), directory)
+        (directory / f"{name}.html").write_text(text, "utf-8")
+    return directory
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_names_that_are_our_own_are_as_good_as_others(
+    page: OpenPage, namesakes: Path, name: str
+) -> None:
+    alone, several = namesakes / f"{name}.html", namesakes / "index.html"
+    for path in (alone, several):
+        shown = opened(page, path, f"#{name}/{name}/7.5-12", viewport=SIZES[0])
+        here = shown.locator("figure.timeline.here")
+        expect(here).to_have_attribute("data-approach", name)
+        assert settled(here) == pytest.approx((7.5, 12), abs=0.02)
+        ids = shown.locator("article.scenario").evaluate_all("all => all.map((one) => one.id)")
+        assert ids == [f"scenario_{name}"]
+        assert (
+            shown.evaluate("id => document.querySelectorAll(id).length", f"#scenario_{name}") == 1
+        )
+    shown = opened(page, several, f"#{name}", viewport=SIZES[0])
+    expect(shown.locator("article.scenario h1")).to_be_in_viewport()
+    assert shown.locator("article.scenario h1").inner_text() == name
+    expect(shown.locator("#overview")).to_be_hidden()
+    shown.get_by_text("← overview").click()
+    expect(shown.locator("table.heatmap")).to_be_visible()
 
 
 @pytest.mark.parametrize("size", SIZES, ids=WIDTHS)

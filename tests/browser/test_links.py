@@ -26,7 +26,7 @@ def destination(page: Page) -> Locator:
     told = address(page.url)
     article = page.locator("article.scenario")
     expect(article).to_be_visible()
-    assert unquote(article.get_attribute("id") or "") == told.scenario
+    assert unquote(article.get_attribute("data-slug") or "") == told.scenario
     if told.approach is None:
         return article
     here = page.locator(".here")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from typer.testing import CliRunner, Result
 
 from harness.cli.commands import app
 from harness.comparison.request import Runtime
-from harness.report.points import point_directories, read_sweep
+from harness.report.documents import ReportError
+from harness.report.points import is_sweep, point_directories, read_sweep
 from harness.session import Exit, StopSignals
 
 pytestmark = pytest.mark.commands
@@ -187,6 +189,45 @@ def test_compare_touches_no_directory_of_other_things(
     assert "holds something else (precious)" in done.stderr
 
 
+def test_the_command_of_a_point_repeats_that_point(
+    swept: tuple[Result, Path], tmp_path: Path
+) -> None:
+    for name in ("redis-lock.ttl=500ms", "as-written"):
+        before = swept[1] / name
+        command = json.loads((before / "results.json").read_text())["about"]["command"]
+        out = tmp_path / name
+        again = run(*shlex.split(command)[1:], "--out", out)
+        assert again.exit_code in (Exit.OK, Exit.VIOLATION), again.output
+        after = out / name if is_sweep(out) else out
+        trials = (before / "trials.jsonl").read_text()
+        assert trials == (after / "trials.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("values", []),
+        ("values", {"redis-lock.ttl": 1}),
+        ("directory", 1),
+        ("directory", None),
+    ],
+)
+def test_a_point_that_is_none_is_refused_in_one_line(
+    copy: Path, name: str, changed: object
+) -> None:
+    document = json.loads((copy / "sweep.json").read_text())
+    document["points"][0][name] = changed
+    (copy / "sweep.json").write_text(json.dumps(document))
+    with pytest.raises(ReportError, match=f"not a sweep that can be read: .*{name}"):
+        read_sweep(copy)
+
+
+def test_a_sweep_nested_too_deeply_is_refused(copy: Path) -> None:
+    (copy / "sweep.json").write_text("[" * 100_000)
+    with pytest.raises(ReportError, match="nested too deeply"):
+        read_sweep(copy)
+
+
 def test_bad_parameters_end_it_before_anything_runs(scenario: Path, tmp_path: Path) -> None:
     options = ("--param", "redis-lock.ttl=abc", "--param", "wrkers=3", "--out", tmp_path / "out")
     done = run("sweep", scenario, "--runtime", "sim", *options)
@@ -202,9 +243,9 @@ def test_an_interrupted_sweep_keeps_what_is_done(
 
     ran = []
 
-    def stops_after_the_first(request: Any, progress: Any, stop: StopSignals) -> Exit:
+    def stops_after_the_first(request: Any, words: Any, progress: Any, stop: StopSignals) -> Exit:
         ran.append(request.directory.name)
-        code = run_point(request, progress, stop)
+        code = run_point(request, words, progress, stop)
         stop.seen = True
         return code
 

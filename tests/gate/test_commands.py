@@ -198,3 +198,55 @@ def test_without_a_file_the_runtime_names_it(
     assert (tmp_path / "reports" / "baseline" / "process.json").exists()
     other = write(comparison({"a": plain()}, runtime="sim"), tmp_path / "sim")
     assert "say where with --out" in run("baseline", good, other).stderr
+
+
+def test_a_name_cannot_begin_a_command_to_github(tmp_path: Path) -> None:
+    strange = "made-up\n::warning::all is well\r::error::"
+    directory = write(comparison({"a": plain()}, scenario=strange), tmp_path / "run")
+    path = tmp_path / "b.json"
+    written = run("baseline", directory, "--out", path)
+    assert written.exit_code == Exit.OK
+    other = comparison({"a": plain()}, scenario=strange, setting={"workers": 9})
+    refused = run("gate", write(other, tmp_path / "other"), "--baseline", path)
+    twice = run("gate", directory, directory, "--baseline", path)
+    gone = run("gate", write(comparison({"a": plain()}), tmp_path / "third"), "--baseline", path)
+    assert (refused.exit_code, twice.exit_code) == (Exit.BAD_INPUT, Exit.BAD_INPUT)
+    assert "--across scenario" in refused.stderr
+    for done in (written, refused, twice, gone):
+        # As GitHub reads it: a line ends at either sign, and may be indented.
+        lines = done.output.replace("\r", "\n").split("\n")
+        assert not [line for line in lines if line.strip().startswith("::")]
+
+
+def test_a_shrunken_run_is_refused_in_one_line(known: Path, tmp_path: Path) -> None:
+    directory = write(comparison({"a": plain(1)}), tmp_path / "one", {"a": {"ttl": 1.0}})
+    done = run("gate", directory, "--baseline", known)
+    assert done.exit_code == Exit.BAD_INPUT
+    assert done.stderr == (
+        "made-up (process): the number of trials of a was 10, is 1; "
+        "to compare all the same: --across trials\n"
+    )
+    assert run("gate", directory, "--baseline", known, "--across", "trials").exit_code == Exit.OK
+
+
+@pytest.mark.parametrize("field", ["counts", "times", "seeds"])
+def test_a_baseline_with_something_cut_out_of_it_is_bad_input(
+    field: str, good: Path, known: Path
+) -> None:
+    document = json.loads(known.read_text())
+    del document["reports"][0]["approaches"][0][field]
+    known.write_text(json.dumps(document))
+    done = run("gate", good, "--baseline", known)
+    assert done.exit_code == Exit.BAD_INPUT
+    assert done.stderr.endswith(f"made-up, a: no '{field}' in it\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_figures_cut_out_of_a_baseline_are_told_and_pass(good: Path, known: Path) -> None:
+    document = json.loads(known.read_text())
+    approach = document["reports"][0]["approaches"][0]
+    del approach["counts"]["duplicate"], approach["times"]["failover"]
+    known.write_text(json.dumps(document))
+    done = run("gate", good, "--baseline", known)
+    assert done.exit_code == Exit.OK
+    assert "duplicate: the baseline has nothing to compare with" in done.output

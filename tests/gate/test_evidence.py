@@ -11,6 +11,7 @@ from scipy.stats import mannwhitneyu, rankdata, wilcoxon
 
 from harness.fidelity.resampling import quantile, share
 from harness.gate.evidence import (
+    EXACT,
     FAMILY,
     fewest_trials,
     holm,
@@ -138,3 +139,63 @@ def test_a_rate_that_was_none_has_an_endless_ratio_too() -> None:
     old, new = [np.array([0.0, 50])] * 10, [np.array([5.0, 50])] * 10
     (low, _), side = ratio_interval(share, old, new, False, np.random.default_rng(1))
     assert (low, side) == (inf, 1)
+
+
+@pytest.mark.parametrize("count", [EXACT, EXACT + 1, 1024, 5000])
+def test_more_pairs_than_ways_can_be_counted_for_still_show_a_change(count: int) -> None:
+    old = np.random.default_rng(6).normal(10, 1, size=count)
+    assert signed_rank(old, 1.5 * old) < 1e-9
+    assert signed_rank(old, old) == 1.0
+    mixed = np.where(np.arange(count) % 2, old + 1, old - 1)
+    assert signed_rank(old, mixed) > 0.5
+
+
+@pytest.mark.parametrize(("before", "after"), [(50, 50), (51, 51), (400, 400), (3, 3000)])
+def test_more_trials_than_ways_can_be_counted_for_still_show_a_change(
+    before: int, after: int
+) -> None:
+    random = np.random.default_rng(7)
+    old, new = random.normal(10, 1, size=before), random.normal(16, 1, size=after)
+    assert rank_sum(old, new) < 0.005
+    assert rank_sum(new, old) == pytest.approx(rank_sum(old, new))
+    assert rank_sum(old, random.normal(10, 1, size=after)) > 0.01
+
+
+def test_where_the_counting_ends_the_p_values_go_on() -> None:
+    random = np.random.default_rng(8)
+    exact: list[float] = []
+    rough: list[float] = []
+    values = np.round(random.normal(3, 1, size=EXACT))
+    for count, found in ((EXACT, exact), (EXACT + 1, rough)):
+        # Many ties, and twelve values that are endless.
+        old = np.resize(values, count)
+        new = old + np.resize([0.0, 2, 1, 1, 2, -1], count)
+        old[:6], new[3:9] = inf, inf
+        found += [rank_sum(old, new), signed_rank(old, new)]
+    assert rough == pytest.approx(exact, rel=0.35)
+    assert max(exact) < 0.05
+
+
+def test_many_endless_times_are_all_equal_and_longer_than_any() -> None:
+    old, new = np.full(200, 2.0), np.full(200, inf)
+    assert rank_sum(new, new) == signed_rank(new, new) == 1.0
+    assert rank_sum(old, new) < 1e-50
+    assert signed_rank(old, new) < 1e-30
+    half = np.where(np.arange(200) % 2, inf, 2.0)
+    assert rank_sum(half, half[::-1].copy()) > 0.9
+
+
+@pytest.mark.parametrize("count", [10, 200])
+def test_what_is_no_number_is_never_taken_for_no_change(count: int) -> None:
+    old, new = np.arange(float(count)), np.arange(float(count))
+    new[3] = np.nan
+    for test in (rank_sum, signed_rank):
+        with pytest.raises(ValueError, match="no number"):
+            test(old, new)
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_the_least_chance_of_many_trials_is_that_of_a_complete_parting_too(paired: bool) -> None:
+    old, new = np.arange(80.0), np.arange(80.0) * 2 + 100
+    test = signed_rank if paired else rank_sum
+    assert test(old, new) == pytest.approx(least_chance(80, 80, paired), rel=1e-6)

@@ -77,3 +77,10 @@ def test_in_virtual_time_the_machine_does_not_matter_but_what_is_imitated_does()
 
 def test_a_coordinator_that_only_one_side_needed_is_no_difference() -> None:
     assert told(one(), one(about={**ABOUT, "postgres": "15"})) == []
+
+
+def test_settings_nested_deeper_than_calls_can_be_are_compared() -> None:
+    deep: dict[str, Any] = {"bottom": 1}
+    for _ in range(5000):
+        deep = {"more": deep}
+    assert [each[1].count(".") for each in told(one(), one(setting=deep))] == [0, 1, 1, 5000]

@@ -14,6 +14,7 @@ from harness.gate.identity import Across
 from harness.gate.judging import Refused, against, alone
 from harness.gate.model import Case, Kind, Status, worst
 from harness.report.configuration import Configuration
+from harness.report.page.entry import encoded
 from harness.scenario.model import Expectation
 from harness.verdict.model import Extra, Outcome
 from harness.verdict.tally import Tally
@@ -291,14 +292,133 @@ def test_a_report_alone_is_judged_by_its_trials_and_its_expectations() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tallies", "notes"),
+    ("tallies", "changes"),
     [
-        ({"a": plain(partial=True)}, ()),
-        ({"a": plain()}, ("Interrupted: what had run by then was judged.",)),
-        ({}, ()),
+        ({"a": plain(partial=True)}, {}),
+        ({"a": plain()}, {"interrupted": True}),
+        ({"a": plain(), "b": plain(9)}, {"repeat": 10}),
+        ({}, {}),
     ],
 )
 def test_a_run_that_was_cut_short_or_empty_cannot_be_judged(
-    tallies: dict[str, list[Tally]], notes: tuple[str, ...]
+    tallies: dict[str, list[Tally]], changes: dict[str, Any]
 ) -> None:
-    assert worst(alone([report(tallies, notes=notes)])) is Status.ERROR
+    assert worst(alone([report(tallies, **changes)])) is Status.ERROR
+
+
+def test_fewer_trials_than_were_asked_for_are_told_and_no_note_is_taken_for_an_interruption() -> (
+    None
+):
+    short = alone([report({"a": plain(9)}, repeat=10)])
+    assert [case.text for case in short] == ["9 trials, and 10 were asked for"]
+    notes = ("Interrupted sleep is what this scenario is about.",)
+    assert worst(alone([report({"a": plain()}, repeat=10, notes=notes)])) is Status.PASSED
+
+
+def lossy(seeds: range, more: int) -> list[Tally]:
+    """Trials whose lost runs are mostly their seed's doing."""
+    often = {seed: Random(seed).randint(5, 25) + more for seed in seeds}
+    return [
+        make_tally(seed, outcomes={Outcome.ONCE: 50 - n, Outcome.LOST: n})
+        for seed, n in often.items()
+    ]
+
+
+def test_the_seeds_that_both_have_are_pairs_even_if_the_new_run_has_more() -> None:
+    old, new = lossy(range(30), 0), lossy(range(8, 50), 4)
+    case = gated(old, new, runtime="sim")["missed"]
+    assert case.status is Status.FAILED
+    assert "22 pairs of the same seeds, of 42 trials against 30" in case.text
+    worst_one = max(new[:22], key=lambda one: one.outcomes[Outcome.LOST])
+    assert case.text.endswith(f"see seed {worst_one.seed}")
+    calls = gated(old, new, runtime="sim")["calls_per_run"]
+    assert calls.text.endswith(
+        "as in the baseline; 22 pairs of the same seeds, of 42 trials against 30"
+    )
+    few = gated(old, lossy(range(11, 50), 4), runtime="sim")["missed"]
+    assert (few.status, few.notable) == (Status.PASSED, True)
+    assert "39 trials against 30" in few.text
+
+
+def test_a_scenario_in_two_runtimes_must_be_run_in_both() -> None:
+    here, there = (report({"a": plain()}, runtime=where) for where in ("sim", "process"))
+    cases = against([here], [here.record, there.record])
+    (gone,) = (case for case in cases if case.status is Status.ERROR)
+    assert (gone.scenario, gone.runtime) == ("made-up", "process")
+    assert worst(against([here, there], [there.record, here.record])) is Status.PASSED
+    assert worst(against([here], [here.record])) is Status.PASSED
+
+
+def test_fewer_than_half_of_the_trials_are_refused_unless_told() -> None:
+    old = report({"a": plain(60), "b": plain(60), "c": plain(20)})
+    new = report({"a": plain(29), "b": plain(29), "c": plain(10)})
+    with pytest.raises(Refused) as refused:
+        against([new], [old.record])
+    assert [str(one) for one in refused.value.differences] == [
+        "made-up (process): the number of trials of a, b was 60, is 29; "
+        "to compare all the same: --across trials"
+    ]
+    assert worst(against([new], [old.record], {Across.TRIALS})) is Status.PASSED
+    half = report({"a": plain(30), "b": plain(90), "c": plain(10)})
+    assert worst(against([half], [old.record])) is Status.PASSED
+
+
+def test_a_run_cut_short_is_no_shrunken_one_for_it_cannot_pass() -> None:
+    old, new = report({"a": plain(60)}), report({"a": plain(9)}, interrupted=True)
+    assert worst([*alone([new]), *against([new], [old.record])]) is Status.ERROR
+
+
+def failing_now_and_then(count: int, rare: int, first: int) -> list[Tally]:
+    """Trials of 50 runs, of which so many have one duplicate."""
+    twice = {Outcome.ONCE: 49, Outcome.DUPLICATE: 1}
+    return [
+        make_tally(seed, outcomes=twice if seed - first < rare else {Outcome.ONCE: 50})
+        for seed in range(first, first + count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("count", "before", "now", "status", "notable"),
+    [
+        (48, 1, 2, Status.PASSED, False),
+        (48, 1, 11, Status.PASSED, True),
+        (48, 1, 24, Status.FAILED, False),
+        (400, 5, 60, Status.FAILED, False),
+    ],
+)
+def test_what_goes_wrong_more_often_is_seen_however_many_runs_go_well(
+    count: int, before: int, now: int, status: Status, notable: bool
+) -> None:
+    old, new = (failing_now_and_then(count, rare, 1000 * rare) for rare in (before, now))
+    case = gated(old, new)["duplicate"]
+    assert (case.status, case.notable) == (status, notable)
+    assert case.text.startswith("not sure: ") == notable
+
+
+def test_a_measure_that_the_baseline_was_written_without_is_said_and_fails_nothing() -> None:
+    old, new = report({"a": plain()}).record, report({"a": recovering(10, "new", 2.0)})
+    (one,) = old.approaches
+    counts = {name: row for name, row in one.counts.items() if name != "duplicate"}
+    times = {name: row for name, row in one.times.items() if name != "failover"}
+    lacking = replace(old, approaches=(replace(one, counts=counts, times=times),))
+    cases = against([new], [lacking])
+    told = {case.measure: case.text for case in cases if case.notable}
+    assert told.keys() == {"duplicate", "failover_p50", "failover_p95"}
+    assert told["duplicate"] == (
+        "duplicate: the baseline has nothing to compare with, which was written without it"
+    )
+    assert worst(cases) is Status.PASSED
+
+
+def test_the_link_to_a_strange_name_is_that_of_the_page() -> None:
+    strange = "a \u202eb\ud800/~c"
+    one = report({strange: plain()}, scenario=strange)
+    case = alone([one])[0]
+    assert case.page == f"nowhere/index.html#{encoded(strange)}/{encoded(strange)}"
+    case.page.encode()
+
+
+def test_one_history_and_several_are_counted_in_words() -> None:
+    for count, words in ((1, "1 history identical"), (2, "2 histories identical")):
+        old = [make_tally(seed, checksum=seed) for seed in range(count)]
+        assert gated(old, old)["all"].text.startswith(words)

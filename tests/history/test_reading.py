@@ -62,6 +62,7 @@ def test_a_whole_last_line_without_its_newline_is_read(path: Path) -> None:
     [
         ('{"at":1,"ki', "not JSON"),
         ("[1,2]", "expected a JSON object"),
+        ("[" * 100_000, "nested too deeply"),
         ('{"at":1}', "'kind'"),
         ('{"kind":"run.started"}', "'at'"),
         ('{"kind":"run.started","at":"1"}', "'at'"),

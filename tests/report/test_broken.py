@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+from math import inf
 from pathlib import Path
 from types import SimpleNamespace
 
 from harness.history.event import Event
+from harness.history.reading import read_history
 from harness.history.trial import FaultLine
-from harness.report.broken import broken_in, last_before
+from harness.report.broken import broken_in
+from harness.report.page.occurrences import occurrences
+from harness.report.stories.record import outline_of, record_of
+from harness.verdict.timeline import timeline_of
+from tests.report.stories.planting import planted
+from tests.verdict.building import fault, healed, life
 
 
 def test_faults_are_told_as_planned_and_as_they_landed(
@@ -29,8 +36,30 @@ def test_faults_are_told_as_planned_and_as_they_landed(
     assert (first.planned, first.at, first.healed) == (2.0, 2.1, 3.1)
     assert (first.targets, first.mechanism, first.landed) == (("worker-1",), "signal", True)
     assert (second.landed, second.error) == (False, "gone")
-    assert last_before((first, second), 5.0) is first
-    assert last_before((first, second), 1.0) is None
+
+
+def test_a_fault_is_the_same_in_tables_timelines_and_stories(tmp_path: Path) -> None:
+    cut = fault(2.0, "partition", "w2")
+    cut.extra = {"direction": "requests"}
+    verdict = planted(
+        tmp_path / "h.jsonl",
+        life(1.4, "exited", "w1"),
+        # Seen to have struck a little later, and healed more than once.
+        fault(1.6, "crash", "w1", mechanism="signal"),
+        cut,
+        healed(2.5, "partition"),
+        healed(3.0, "partition"),
+        workers=("w1", "w2", "w9"),
+    )
+    timeline = timeline_of(read_history(tmp_path / "h.jsonl"))
+    expected = [("crash#1", 1.4, None, None), ("partition#1", 2.0, 2.5, "requests")]
+    table = broken_in(verdict)
+    assert [(one.fault, one.at, one.healed, one.direction) for one in table] == expected
+    drawn = occurrences(timeline, verdict.trial.workers, verdict.end).faults
+    assert [(one.id, one.start, one.end, one.direction) for one in drawn] == expected
+    for record in (record_of(verdict), outline_of(verdict)):
+        told = [(one.fault, one.at, one.healed, one.direction) for one in record.blows]
+        assert told == [("crash#1", 1.4, inf, None), expected[1]]
 
 
 def test_without_a_history_samples_tell_of_the_faults_that_hit(make: SimpleNamespace) -> None:

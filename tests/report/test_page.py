@@ -267,3 +267,20 @@ def test_results_without_their_trials_still_make_a_page(
 
 def test_the_same_comparison_gives_the_same_page(comparison: Comparison, tmp_path: Path) -> None:
     assert page(comparison, tmp_path) == page(comparison, tmp_path)
+
+
+def test_it_says_what_its_bounds_and_quantiles_take_for_granted(
+    comparison: Comparison, tmp_path: Path
+) -> None:
+    text = Reading(page(comparison, tmp_path)).text
+    assert "its 95 % interval, of none or all seen as if runs were independent" in text
+    assert "The strokes count these as longer than all others, the curve as unknown" in text
+    assert "what was not over by the end is longer than all" in text
+
+
+def test_ids_made_of_names_are_none_of_our_own(make: SimpleNamespace, tmp_path: Path) -> None:
+    for name in ("pack-0", "charts", "overview"):
+        text = page(make.comparison(make.result(name), scenario=name), tmp_path)
+        ids = re.findall(r'<[^>]*\bid="([^"]+)"', text)
+        assert len(ids) == len(set(ids))
+        assert f"scenario_{name}" in ids

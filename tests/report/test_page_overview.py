@@ -38,7 +38,7 @@ def test_each_cell_leads_to_the_details_that_are_packed(
     assert any(link == "#gc%20pause%2C%2030%20workers/redis-lock" for _, link in links)
     assert '<article class="scenario"' not in text
     first = unpacked(text, "worker-crash")
-    assert '<article class="scenario" id="worker-crash">' in first
+    assert '<article class="scenario" id="scenario_worker-crash" data-slug="worker-crash">' in first
     assert "← overview" in first
     # A fragment holds no script: what it needs lies beside it.
     assert "<script" not in first

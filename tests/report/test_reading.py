@@ -11,8 +11,9 @@ from harness.comparison.request import Histories, Request
 from harness.comparison.simulated import SimulatedComparison
 from harness.report.configuration import configurations
 from harness.report.document import results_json
+from harness.report.documents import ReportError
 from harness.report.model import Comparison
-from harness.report.reading import ReportError, read_report
+from harness.report.reading import read_report
 from harness.report.writing import write_report
 from harness.runtimes.calibration import default_calibration
 from harness.scenario.model import ALL, Expectation
@@ -89,7 +90,7 @@ def test_a_directory_without_a_report_is_refused_in_one_line(tmp_path: Path) -> 
         ("{", "not JSON"),
         ("[]", "version None is not known"),
         (json.dumps({"version": 7}), "version 7 is not known"),
-        (json.dumps({"version": 1}), "no 'results' in it"),
+        (json.dumps({"version": 1}), "it has no 'scenario'"),
     ],
 )
 def test_what_is_no_report_is_refused_in_one_line(tmp_path: Path, text: str, why: str) -> None:
@@ -97,6 +98,81 @@ def test_what_is_no_report_is_refused_in_one_line(tmp_path: Path, text: str, why
     (tmp_path / "trials.jsonl").write_text("")
     with pytest.raises(ReportError, match=why):
         read_report(tmp_path)
+
+
+def trials(directory: Path) -> list[str]:
+    return (directory / "trials.jsonl").read_text().splitlines(keepends=True)
+
+
+def changed(line: str, **values: object) -> str:
+    return json.dumps({**json.loads(line), **values}) + "\n"
+
+
+def test_trials_that_are_missing_are_missed(written: tuple[Path, Comparison]) -> None:
+    directory, _ = written
+    (directory / "trials.jsonl").write_text("".join(trials(directory)[:3]))
+    with pytest.raises(ReportError, match=r"redis-lock: trials 1, but 2 in results\.json"):
+        read_report(directory)
+
+
+def test_a_seed_that_stands_twice_is_refused(written: tuple[Path, Comparison]) -> None:
+    directory, _ = written
+    (directory / "trials.jsonl").write_text("".join(trials(directory) * 2))
+    with pytest.raises(ReportError, match=r"jsonl:5: uncoordinated has seed 3 before"):
+        read_report(directory)
+
+
+def test_trials_of_another_run_are_refused(written: tuple[Path, Comparison]) -> None:
+    directory, _ = written
+    first, *others = trials(directory)
+    for line, why in (
+        (changed(first, checksum=1), "checksum"),
+        (changed(first, invalid=["torn"]), "invalid trials 1, but 0"),
+        (first + changed(first, approach="nobody"), "trials of nobody, which did not run"),
+    ):
+        (directory / "trials.jsonl").write_text(line + "".join(others))
+        with pytest.raises(ReportError, match=why):
+            read_report(directory)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("expect", 0, "measure"), "nonsense"),
+        (("expect", 0, "min"), "none"),
+        (("expect", 0, "max"), 10**400),
+        (("notes",), [1]),
+        (("about",), {"command": 1}),
+        (("seed",), "1"),
+        (("setting", "faults"), ["crash"]),
+        (("interrupted",), None),
+        (("results", 0, "trials"), True),
+        (("results",), {}),
+        (("results", 1, "approach"), "uncoordinated"),
+        (("results", 0, "parameters"), json.loads("[" * 90 + "]" * 90)),
+    ],
+)
+def test_results_that_are_none_are_refused_in_one_line(
+    written: tuple[Path, Comparison], place: tuple[str | int, ...], value: object
+) -> None:
+    directory, _ = written
+    path = directory / "results.json"
+    inner = document = json.loads(path.read_text())
+    for step in place[:-1]:
+        inner = inner[step]
+    inner[place[-1]] = value
+    path.write_text(json.dumps(document))
+    with pytest.raises(ReportError, match=r"results\.json: not") as raised:
+        read_report(directory)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["results.json", "trials.jsonl"])
+def test_what_is_nested_too_deeply_is_refused(written: tuple[Path, Comparison], name: str) -> None:
+    directory, _ = written
+    (directory / name).write_text("[" * 100_000)
+    with pytest.raises(ReportError, match="nested too deeply"):
+        read_report(directory)
 
 
 def test_a_torn_trial_names_its_line(written: tuple[Path, Comparison]) -> None:

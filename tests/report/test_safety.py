@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,9 +8,23 @@ from types import SimpleNamespace
 import pytest
 
 from harness.history.event import Event
+from harness.history.reading import read_history
+from harness.history.trial import JobLine
 from harness.report.configuration import Configuration
 from harness.report.safety import Badge, Safety, safety
-from harness.verdict.model import Ending, Expected, Latency, Outcome, Quantiles, Run
+from harness.verdict.model import (
+    Ending,
+    Expected,
+    Latency,
+    Outcome,
+    Quantiles,
+    Run,
+    Verdict,
+)
+from harness.verdict.result import summarize
+from harness.verdict.tally import tally
+from tests.report.stories.planting import planted
+from tests.verdict.building import fault, healed, lease, ran
 
 CALM = Latency(14, 0, Quantiles(0.4, 0.8, 0.9, 0.9))
 
@@ -128,34 +143,79 @@ def test_it_rests_on_trials_and_faults_that_hit(make: SimpleNamespace) -> None:
     assert found.basis.endswith("no crash, pause or partition hit a worker in charge")
 
 
-def when(make: SimpleNamespace, tmp_path: Path, due: float, kind: str = "pause") -> str:
-    """What is said of a duplicate that began at `due`, beside a fault from 2 to 3 s."""
-    told = [
-        Event(at=2.0, kind="fault.injected", fault=f"{kind}#1", type=kind, targets=("w",)),
-        Event(at=3.0, kind="fault.healed", fault=f"{kind}#1", type=kind),
+def overlapping(path: Path, *pauses: tuple[str, float, float], at: Sequence[float]) -> Verdict:
+    """w1 is paused as said, and w2 runs the job beside it at each of these times."""
+    told = [event for name, start, end in pauses for event in paused(name, start, end)]
+    runs = [
+        event
+        for start in at
+        for event in (
+            lease(start, "granted", "w1", name=f"a{start}", due=start),
+            *ran(start, "w1", f"{start}", due=start, takes=0.6),
+            lease(start + 0.3, "granted", "w2", name=f"b{start}", due=start + 0.3),
+            *ran(start + 0.3, "w2", f"{start}", due=start + 0.3, takes=0.6),
+        )
     ]
-    path = make.history(tmp_path / f"{kind}-{due}.jsonl", told, faults=())
-    run = Run(
-        run="r", worker="w", job="j", due=due, started=due, ended=due + 1, ending=Ending.FINISHED
-    )
-    verdict = make.verdict(
-        path=path,
-        runs=(),
-        overlaps=(),
-        failover=(),
-        expected=(Expected("j", due, Outcome.DUPLICATE, False, (run,)),),
-    )
-    return judged(make, make.result(), verdicts={"redis-lock": (verdict,)}).clauses[0]
+    return planted(path, told, runs, duration=40.0, jobs=(JobLine("report", 0.1, 0.1, 0.6),))
 
 
-def test_it_says_when_it_happened_as_the_faults_of_the_history_tell(
+def paused(name: str, start: float, end: float) -> list[Event]:
+    begun, over = fault(start, "pause", "w1"), healed(end, "pause")
+    begun.fault = over.fault = name
+    return [begun, over]
+
+
+def headline(make: SimpleNamespace, verdict: Verdict) -> str:
+    result = summarize("a", [tally(verdict)])
+    return safety(make.comparison(result, verdicts={"a": (verdict,)}), result).clauses[0]
+
+
+def test_it_says_when_it_happened_as_the_stories_tell(
     make: SimpleNamespace, tmp_path: Path
 ) -> None:
-    assert "twice while its worker was paused (" in when(make, tmp_path, 2.5)
-    assert "twice after its worker was paused (" in when(make, tmp_path, 3.5)
-    assert "twice even without a fault (" in when(make, tmp_path, 1.0)
-    assert "twice after a crash (" in when(make, tmp_path, 2.5, "crash")
-    assert "twice during meteor (" in when(make, tmp_path, 2.5, "meteor")
+    during = overlapping(tmp_path / "1.jsonl", ("p", 2.1, 4.0), at=(2.0,))
+    assert "beside itself while its worker was paused (once" in headline(make, during)
+    before = overlapping(tmp_path / "2.jsonl", at=(2.0,))
+    assert "beside itself even without a fault (once" in headline(make, before)
+
+
+def test_a_fault_long_before_is_no_cause(make: SimpleNamespace, tmp_path: Path) -> None:
+    late = overlapping(tmp_path / "h.jsonl", ("p", 0.5, 0.7), at=(22.0,))
+    assert "beside itself even without a fault (once" in headline(make, late)
+
+
+def test_a_fault_on_another_at_that_time_is_neither_a_cause_nor_none(
+    make: SimpleNamespace, tmp_path: Path
+) -> None:
+    quiet = overlapping(tmp_path / "h.jsonl", at=(2.0,))
+    other = [fault(2.1, "pause", "w3"), healed(2.5, "pause")]
+    runs = read_history(quiet.path or Path()).events[:-1]
+    found = planted(tmp_path / "o.jsonl", other, runs, duration=40.0, jobs=quiet.trial.jobs)
+    assert "ran a job beside itself (once" in headline(make, found)
+
+
+def test_where_causes_differ_each_is_counted(make: SimpleNamespace, tmp_path: Path) -> None:
+    one = overlapping(
+        tmp_path / "1.jsonl", ("p", 12.1, 14.0), ("q", 22.1, 24.0), at=(2.0, 12.0, 22.0)
+    )
+    assert (
+        "beside itself while its worker was paused in 2 of 3 places and without a fault in 1 "
+        "(3 times"
+    ) in headline(make, one)
+
+
+def test_of_more_trials_than_are_looked_at_it_is_said(
+    make: SimpleNamespace, tmp_path: Path
+) -> None:
+    one = overlapping(tmp_path / "1.jsonl", ("p", 12.1, 14.0), at=(2.0, 12.0))
+    result = summarize("a", [tally(one)] * 3)
+    tallies = {"a": [tally(one)] * 3}
+    comparison = make.comparison(result, verdicts={"a": (one,)}, tallies=tallies)
+    assert "in 1 of 2 places in 1 trial looked at" in safety(comparison, result).clauses[0]
+
+
+def test_without_a_history_no_cause_is_told(make: SimpleNamespace) -> None:
+    assert "of runs twice (12 of 400" in judged(make, make.result()).clauses[0]
 
 
 def test_a_run_that_a_crash_took_with_it_was_missed_after_the_crash(

@@ -40,6 +40,17 @@ def test_every_measure_is_one_that_a_result_has(measure: str) -> None:
     assert value is None or isinstance(value, int | float)
 
 
+@pytest.mark.parametrize("measure", ["double_hold", "double_hold_seconds"])
+def test_without_a_lease_there_is_nothing_to_hold_twice(measure: str) -> None:
+    expected = at_most(measure, 0)
+    assert the_check(RESULT, expected).standing is Standing.UNMEASURED
+    granted = replace(RESULT, lease_wait=Quantiles(0.1, 0.1, 0.1, 0.1))
+    assert the_check(granted, expected).standing is Standing.MET
+    # Of others' histories, some have grants alone.
+    unasked = replace(RESULT, double_hold_count=1, double_hold_seconds=0.5)
+    assert the_check(unasked, expected).standing is Standing.UNMET
+
+
 def test_bounds_are_inclusive() -> None:
     result = replace(RESULT, duplicate=3)
     assert violations(result, at_most("duplicate", 3), at_least("duplicate", 3)) == []

@@ -36,5 +36,39 @@ def test_what_was_written_is_read_back(one: Tally) -> None:
 
 
 def test_what_is_no_tally_is_refused() -> None:
-    with pytest.raises((KeyError, TypeError, ValueError)):
+    with pytest.raises(ValueError, match="no 'duration' in it"):
         tally_from_json({"seed": 1})
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("seed", 1.5),
+        ("duration", float("inf")),
+        ("partial", {}),
+        ("late", -1),
+        ("late", True),
+        ("checksum", 2**32),
+        ("invalid", "because"),
+        ("outcomes", {"once": "many"}),
+        ("outcomes", {"twice": 1}),
+        ("extras", []),
+        ("overlaps", "x"),
+        ("overlaps", [["report", 1.0, 2.0]]),
+        ("overlaps", [["report", 1.0, 2.0, 2**32]]),
+        ("double_hold", ""),
+        ("double_hold", [1]),
+        ("failover", [["crash#1", "report", 1.0, None, 0]]),
+        ("failover", [["crash#1", "report", 1.0, 2.0, 2]]),
+        ("lateness", {}),
+        ("lateness", ["late"]),
+        ("lateness", [10**400]),
+        ("lease_wait", [float("nan")]),
+        ("mechanisms", [1]),
+    ],
+)
+def test_what_is_wrong_in_a_tally_is_said_in_one_line(name: str, wrong: object) -> None:
+    row = {**tally_as_json(eventful()), name: wrong}
+    with pytest.raises(ValueError, match=rf"'{name}' must be|'twice' is not a valid") as raised:
+        tally_from_json(row)
+    assert "\n" not in str(raised.value)

@@ -96,7 +96,10 @@ def _caption(comparison: Comparison, kind: str) -> str:
     text = f"{_MEANINGS[kind]} Left: a dot is a sample; strokes are p50 (thick), p95 and the most."
     results = {result.approach: getattr(result, kind) for result in comparison.measured}
     if any(latency.unrecovered for latency in results.values()):
-        text += " Red: not over before the trial's end, so longer than that."
+        text += (
+            " Red: not over before the trial's end, so longer than that. The strokes count these "
+            "as longer than all others, the curve as unknown from there on."
+        )
     text += " Right: share of samples that took at most so long (Kaplan-Meier)."
     missing = [
         phrases.clean(name, NAME_LENGTH) for name, latency in results.items() if not latency.samples

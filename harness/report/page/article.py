@@ -24,7 +24,7 @@ from harness.report.stories.story import Story
 from harness.verdict.model import Outcome, Result, Verdict
 
 # A story's beginning says why; so much of it stands beside the verdict, in whole sentences.
-_WHY = 400
+_WHY = 460
 
 _ORDER = (Badge.UNSAFE, Badge.GAPS, Badge.HELD, Badge.NOT_MEASURED)
 

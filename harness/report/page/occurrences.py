@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from harness.history.event import Event
+from harness.report.broken import faults_of
 from harness.verdict.timeline import Timeline
-
-_DIRECTIONS = ("both", "requests", "replies")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ class Occurrences:
 
 def occurrences(timeline: Timeline, workers: Sequence[str], end: float) -> Occurrences:
     """Read them off the events; workers are taken to be up from 0 on, and until `end`."""
-    found = Occurrences(faults=_faults(timeline.events, frozenset(workers)))
+    found = Occurrences(faults=_faults(timeline, frozenset(workers)))
     since: dict[str, float] = dict.fromkeys(workers, 0.0)
     leaving: set[str] = set()
     for event in timeline.events:
@@ -98,28 +96,19 @@ def _crashed(event: Event, leaving: bool) -> str | None:
     return "" if event.code is None and not leaving else None
 
 
-def _faults(events: Iterable[Event], workers: frozenset[str]) -> list[Fault]:
+def _faults(timeline: Timeline, workers: frozenset[str]) -> list[Fault]:
     """One for each that took effect."""
-    events = list(events)
-    healed: dict[str | None, float] = {}
-    for event in events:
-        if event.kind == "fault.healed":
-            healed.setdefault(event.fault, event.at)
     return [
         Fault(
-            type=event.type or event.fault or "fault",
-            id=event.fault or "",
-            mechanism=event.mechanism or "",
-            direction=_direction(event.extra.get("direction")),
-            start=event.at,
-            end=healed.get(event.fault),
-            targets=event.targets or (),
-            hit=tuple(name for name in dict.fromkeys(event.targets or ()) if name in workers),
+            type=one.type,
+            id=one.fault,
+            mechanism=one.mechanism,
+            direction=one.direction,
+            start=one.at,
+            end=one.healed,
+            targets=one.targets,
+            hit=tuple(name for name in one.targets if name in workers),
         )
-        for event in events
-        if event.kind == "fault.injected"
+        for one in faults_of(timeline)
+        if one.at is not None
     ]
-
-
-def _direction(value: Any) -> str | None:
-    return value if value in _DIRECTIONS else None

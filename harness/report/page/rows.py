@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,13 +10,12 @@ from typing import Any
 from harness.report import phrases
 from harness.report.page.legend import GLYPHS
 from harness.report.page.occurrences import Fault, Mark
-from harness.report.page.violations import Violation
+from harness.report.page.violations import Trouble
+from harness.report.tenure import lease_of
 from harness.verdict.model import Held, Run, Together
 
 # How long a text from outside may get.
 LONGEST_TEXT = 80
-# A lease is looked for among so many that its worker got before the run.
-_LEASES_BACK = 50
 _TARGETS = 5
 
 COLUMNS: Mapping[str, Sequence[str]] = {
@@ -76,7 +74,7 @@ class Rows:
                 self.names.number(_effect(run)),
                 None if run.extra is None else str(run.extra),
                 int((run.worker, run.run) in wrong),
-                *self._lease(_lease_of(run, held[run.worker])),
+                *self._lease(lease_of(run, held[run.worker])),
             ]
             for run in runs
         ]
@@ -146,7 +144,7 @@ class Rows:
         ]
 
 
-def of_violation(one: Violation) -> Row:
+def of_violation(one: Trouble) -> Row:
     """Its times are finer than others: some last for less than a millisecond."""
     title, detail = (phrases.clean(text, 2 * LONGEST_TEXT) for text in (one.title, one.detail))
     return [one.kind, round(one.start, 6), round(one.end, 6), title, detail]
@@ -178,13 +176,3 @@ def _effect(run: Run) -> str:
     counts = (("applied", run.applied), ("rejected", run.rejected))
     texts = (f"{what} {count} times" if count > 1 else what for what, count in counts if count)
     return ", ".join(texts) or "none"
-
-
-def _lease_of(run: Run, held: Sequence[Held]) -> Held | None:
-    """The latest lease that the run's worker had when it started, and that covers it."""
-    last = bisect_right(held, run.started, key=lambda hold: hold.granted)
-    for hold in reversed(held[max(0, last - _LEASES_BACK) : last]):
-        covers = hold.job in (None, run.job) and hold.due in (None, run.due)
-        if covers and hold.ended >= run.started:
-            return hold
-    return None

@@ -18,7 +18,8 @@ from harness.report.page import rows
 from harness.report.page.legend import CARDS, DIRECTIONS, GLYPHS, legend
 from harness.report.page.occurrences import Occurrences, occurrences
 from harness.report.page.rows import COLUMNS, LONGEST_TEXT, Rows, ms
-from harness.report.page.violations import Violation, stops, troubles, violations, wrong_runs
+from harness.report.page.violations import Trouble, stops, troubles, violations
+from harness.report.stories.violations import wrong_runs
 from harness.verdict.model import Run, Verdict
 from harness.verdict.timeline import timeline_of
 
@@ -157,7 +158,7 @@ class _Sheet:
         return data
 
     def _notes(
-        self, lanes: Sequence[str], runs: Sequence[Run], told: Sequence[Violation]
+        self, lanes: Sequence[str], runs: Sequence[Run], told: Sequence[Trouble]
     ) -> list[str]:
         """What the reader does not see, a sentence each."""
         notes = []

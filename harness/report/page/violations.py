@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from harness.report.stories.violations import TOO_MANY
 from harness.verdict.model import Expected, Extra, Outcome, Run, Together, Verdict
 
 # Violations that meet within so many seconds of the first are one stop.
@@ -12,7 +13,6 @@ _ONE_STOP = 5.0
 # Workers named in one sentence, at most.
 _NAMED = 4
 
-_TOO_MANY = (Extra.OVERLAPPING, Extra.REPEATED)
 _MISSED = {
     Outcome.NEVER_STARTED: "never started",
     Outcome.LOST: "lost with its worker",
@@ -21,7 +21,7 @@ _MISSED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Violation:
+class Trouble:
     """One of them: `kind` is overlap, extra, missed, held or unrecovered. Times in seconds."""
 
     kind: str
@@ -34,33 +34,22 @@ class Violation:
 def troubles(verdict: Verdict) -> list[float]:
     """The moments at which a run was one too many, met another, or was missing."""
     return [
-        *(run.started for run in verdict.runs if run.extra in _TOO_MANY),
+        *(run.started for run in verdict.runs if run.extra in TOO_MANY),
         *(overlap.start for overlap in verdict.overlaps),
         *(expected.due for expected in verdict.expected if expected.outcome.missed),
     ]
 
 
-def wrong_runs(verdict: Verdict) -> frozenset[tuple[str, str]]:
-    """The runs that had a part in a duplicate or an overlap, as (worker, run)."""
-    found = {(run.worker, run.run) for run in verdict.runs if run.extra in _TOO_MANY}
-    for expected in verdict.expected:
-        if expected.outcome is Outcome.DUPLICATE:
-            found.update((run.worker, run.run) for run in expected.runs if run.applied)
-    names = {name for overlap in verdict.overlaps for name in overlap.who}
-    found.update((run.worker, run.run) for run in verdict.runs if run.run in names)
-    return frozenset(found)
-
-
-def violations(verdict: Verdict) -> list[Violation]:
+def violations(verdict: Verdict) -> list[Trouble]:
     """All of a trial, by start. Leases held twice and jobs that never went on are among them."""
     by_run = {run.run: run.worker for run in verdict.runs}
     by_lease = {hold.lease: hold.worker for hold in verdict.holds}
     found = [_overlap(one, by_run) for one in verdict.overlaps]
-    found += [_extra(run) for run in verdict.runs if run.extra in _TOO_MANY]
+    found += [_extra(run) for run in verdict.runs if run.extra in TOO_MANY]
     found += [_missed(one) for one in verdict.expected if one.outcome.missed]
     found += [_held(one, by_lease) for one in verdict.double_holds]
     found += [
-        Violation(
+        Trouble(
             "unrecovered",
             sample.at,
             sample.at + sample.seconds,
@@ -73,12 +62,12 @@ def violations(verdict: Verdict) -> list[Violation]:
     return sorted(found, key=lambda one: one.start)
 
 
-def stops(found: Sequence[Violation]) -> list[tuple[float, float, str]]:
+def stops(found: Sequence[Trouble]) -> list[tuple[float, float, str]]:
     """What belongs together in time, by start: from, to, and what it is.
 
     What never ended does not take in all that comes after it.
     """
-    together: list[tuple[float, float, list[Violation]]] = []
+    together: list[tuple[float, float, list[Trouble]]] = []
     for one in found:
         end = one.start if one.kind == "unrecovered" else one.end
         if together:
@@ -90,15 +79,15 @@ def stops(found: Sequence[Violation]) -> list[tuple[float, float, str]]:
     return [(start, end, _titles(members)) for start, end, members in together]
 
 
-def _titles(members: Sequence[Violation]) -> str:
+def _titles(members: Sequence[Trouble]) -> str:
     # What ran twice says more than what was held twice.
     first = next((one for one in members if one.kind != "held"), members[0])
     more = len(members) - 1
     return first.title + (f", and {more} more" if more else "")
 
 
-def _overlap(one: Together, workers: dict[str, str]) -> Violation:
-    return Violation(
+def _overlap(one: Together, workers: dict[str, str]) -> Trouble:
+    return Trouble(
         "overlap",
         one.start,
         one.end,
@@ -107,8 +96,8 @@ def _overlap(one: Together, workers: dict[str, str]) -> Violation:
     )
 
 
-def _held(one: Together, workers: dict[str, str]) -> Violation:
-    return Violation(
+def _held(one: Together, workers: dict[str, str]) -> Trouble:
+    return Trouble(
         "held",
         one.start,
         one.end,
@@ -117,17 +106,17 @@ def _held(one: Together, workers: dict[str, str]) -> Violation:
     )
 
 
-def _extra(run: Run) -> Violation:
+def _extra(run: Run) -> Trouble:
     due = "" if run.due is None else f" due {run.due:g} s"
     how = "beside another run of it" if run.extra is Extra.OVERLAPPING else "after it had been run"
     title = f"{run.job}{due}: one run too many"
-    return Violation("extra", run.started, run.ended, title, f"{run.worker} ran it {how}")
+    return Trouble("extra", run.started, run.ended, title, f"{run.worker} ran it {how}")
 
 
-def _missed(one: Expected) -> Violation:
+def _missed(one: Expected) -> Trouble:
     title = f"{one.job} due {one.due:g} s: {_MISSED[one.outcome]}"
     who = _names(run.worker for run in one.runs)
-    return Violation("missed", one.due, one.due, title, f"tried by {who}" if who else "")
+    return Trouble("missed", one.due, one.due, title, f"tried by {who}" if who else "")
 
 
 def _names(workers: Iterable[str]) -> str:

@@ -10,8 +10,7 @@ from harness.report.stories import wording as say
 from harness.report.stories.circumstance import beginning
 from harness.report.stories.record import Record
 from harness.report.stories.violations import Violation
-from harness.verdict.leases import Hold
-from harness.verdict.model import Ending, Expected, Outcome, Run
+from harness.verdict.model import Ending, Expected, Held, Outcome, Run
 
 
 def title(violation: Violation) -> str:
@@ -150,7 +149,7 @@ def _in_the_way(
             return
 
 
-def _started_with(hold: Hold, record: Record) -> bool:
+def _started_with(hold: Held, record: Record) -> bool:
     """Whether its holder started a run at once, which is told on its own."""
     return any(
         run.worker == hold.worker and 0 <= run.started - hold.granted < 0.1

@@ -12,11 +12,10 @@ from math import inf
 
 from harness.history.event import Event
 from harness.history.reading import History, HistoryError, read_history
-from harness.verdict.hits import hits_of
-from harness.verdict.leases import Hold, gather_holds
-from harness.verdict.model import Run, Verdict
-from harness.verdict.runs import gather_runs
-from harness.verdict.timeline import Timeline, timeline_of
+from harness.report.broken import Broken, faults_in, faults_of
+from harness.report.tenure import lease_of
+from harness.verdict.model import Held, Run, Verdict
+from harness.verdict.timeline import timeline_of
 
 # A history larger than this, in bytes, is read without the attempts that were denied: most of it.
 _LARGE = 100_000_000
@@ -29,10 +28,11 @@ class Blow:
 
     fault: str
     type: str
-    mechanism: str | None
+    mechanism: str
     victims: tuple[str, ...]
     at: float
     healed: float
+    direction: str | None = None
 
     @property
     def momentary(self) -> bool:
@@ -47,41 +47,36 @@ class Record:
     verdict: Verdict
     known: bool
     events: tuple[Event, ...] = ()
-    holds: tuple[Hold, ...] = ()
     blows: tuple[Blow, ...] = ()
+
+    @property
+    def holds(self) -> tuple[Held, ...]:
+        """All leases that somebody had, by grant."""
+        return self.verdict.holds if self.known else ()
 
     @cached_property
     def leased(self) -> bool:
         """Whether anybody ever asked for a lease."""
-        return any(event.kind.startswith("lease.") for event in self.events)
+        return bool(self.holds) or any(event.kind.startswith("lease.") for event in self.events)
 
     @cached_property
-    def _holds_of(self) -> dict[str, tuple[list[float], list[Hold]]]:
-        found: defaultdict[str, list[Hold]] = defaultdict(list)
+    def _holds_of(self) -> dict[str, list[Held]]:
+        found: defaultdict[str, list[Held]] = defaultdict(list)
         for hold in self.holds:
             found[hold.worker].append(hold)
-        return {
-            worker: ([hold.granted for hold in holds], holds) for worker, holds in found.items()
-        }
+        return found
 
     @cached_property
     def _times(self) -> list[float]:
         return [event.at for event in self.events]
 
-    def tenure(self, run: Run) -> Hold | None:
+    def tenure(self, run: Run) -> Held | None:
         """The lease under which it ran, as far as the history tells."""
-        times, holds = self._holds_of.get(run.worker, ([], []))
-        # A worker holds few leases at a time; those of long ago are not this run's.
-        last = bisect_right(times, run.started)
-        for hold in reversed(holds[max(0, last - 50) : last]):
-            covers = hold.job in (None, run.job) and hold.due in (None, run.due)
-            if covers and hold.ended >= run.started:
-                return hold
-        return None
+        return lease_of(run, self._holds_of.get(run.worker, ()))
 
-    def held(self, worker: str, at: float) -> list[Hold]:
+    def held(self, worker: str, at: float) -> list[Held]:
         """What a worker held at this moment, what ended just then included."""
-        _, holds = self._holds_of.get(worker, ([], []))
+        holds = self._holds_of.get(worker, ())
         return [hold for hold in holds if hold.granted < at <= hold.ended]
 
     def between(self, start: float, end: float) -> Iterator[Event]:
@@ -100,15 +95,14 @@ def record_of(verdict: Verdict) -> Record:
     if history is None:
         return Record(verdict, known=False)
     timeline = timeline_of(history)
-    jobs = {job.name: job for job in history.trial.jobs}
-    runs = gather_runs(timeline, jobs).executions
-    return Record(
-        verdict,
-        known=True,
-        events=timeline.events,
-        holds=tuple(gather_holds(timeline, jobs, runs).holds),
-        blows=tuple(_blows(timeline)),
-    )
+    blows = tuple(_blows(faults_of(timeline)))
+    return Record(verdict, known=True, events=timeline.events, blows=blows)
+
+
+def outline_of(verdict: Verdict) -> Record:
+    """The same without its events: enough to find violations and their faults, and quickly read."""
+    faults = faults_in(verdict.path)
+    return Record(verdict, known=faults is not None, blows=tuple(_blows(faults or ())))
 
 
 def _history(verdict: Verdict) -> History | None:
@@ -120,27 +114,19 @@ def _history(verdict: Verdict) -> History | None:
     return None
 
 
-def _blows(timeline: Timeline) -> Iterable[Blow]:
-    """Every fault; a crash at the moment at which it struck, not when it was verified."""
-    struck: dict[str, float] = {}
-    for hit in hits_of(timeline):
-        struck[hit.fault] = min(hit.at, struck.get(hit.fault, inf))
-    healed: dict[str, float] = {}
-    for event in timeline.events:
-        if event.kind == "fault.healed" and event.fault is not None:
-            healed.setdefault(event.fault, event.at)
-    found = []
-    for event in timeline.events:
-        if event.kind == "fault.injected":
-            name = event.fault or event.type or "fault"
-            found.append(
-                Blow(
-                    fault=name,
-                    type=event.type or name,
-                    mechanism=event.mechanism,
-                    victims=tuple(dict.fromkeys(event.targets or ())),
-                    at=struck.get(name, event.at),
-                    healed=healed.get(name, inf),
-                )
-            )
+def _blows(faults: Iterable[Broken]) -> Iterable[Blow]:
+    """Every fault that landed, by the moment at which it struck."""
+    found = [
+        Blow(
+            fault=one.fault,
+            type=one.type,
+            mechanism=one.mechanism,
+            victims=one.targets,
+            at=one.at,
+            healed=inf if one.healed is None else one.healed,
+            direction=one.direction,
+        )
+        for one in faults
+        if one.at is not None
+    ]
     return sorted(found, key=lambda blow: blow.at)

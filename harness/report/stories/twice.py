@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isinf
 
 from harness.history.event import Event
 from harness.report import phrases
 from harness.report.stories import wording as say
 from harness.report.stories.circumstance import beginning
 from harness.report.stories.record import Blow, Record
+from harness.report.stories.release import released
 from harness.report.stories.violations import Violation
-from harness.verdict.leases import Hold
-from harness.verdict.model import Ending, Outcome, Run
+from harness.verdict.model import Ending, Held, Outcome, Run
 
 # Their leases end by nothing but their time to live, which nothing renews.
 _NEVER_RENEWED = frozenset({"redis-setnx", "redis-lock"})
@@ -59,7 +60,7 @@ def sentences(violation: Violation, record: Record) -> list[str]:
     told += _ran_out(meeting, violation.blow, record)
     told += _fresh(meeting, record)
     told += _went_on(meeting.stale, violation.blow)
-    told += _freed(meeting, record)
+    told += released(violation, record)
     told += _together(violation)
     told += _unaware(meeting, record)
     late = _late_effect(meeting, record)
@@ -146,7 +147,7 @@ def _ran_out(meeting: _Meeting, blow: Blow | None, record: Record) -> Iterator[s
         yield f"Standing still, {who} kept no lease alive."
 
 
-def _taken(meeting: _Meeting, record: Record) -> Hold | None:
+def _taken(meeting: _Meeting, record: Record) -> Held | None:
     """The lease that somebody else got on the same while the first one still counted on its own."""
     mine = record.tenure(meeting.stale)
     if mine is None:
@@ -198,23 +199,6 @@ def _went_on(stale: Run, blow: Blow | None) -> Iterator[str]:
     rest = how.get(stale.ending, f"was in it until {end}")
     who = say.name(stale.worker)
     yield f"{who} woke at {say.moment(blow.healed)}, still in its run, and {rest}."
-
-
-def _freed(meeting: _Meeting, record: Record) -> Iterator[str]:
-    """A release that takes the lock of whoever has it by then: `redis-setnx` deletes it unseen."""
-    trial, mine = record.verdict.trial, record.tenure(meeting.stale)
-    if trial.extra.get("algorithm", trial.approach) != "redis-setnx":
-        return
-    if mine is None or not mine.released:
-        return
-    for hold in record.holds:
-        others = hold.worker != mine.worker and hold.resource == mine.resource
-        if others and mine.granted < hold.granted < mine.ended < hold.ended:
-            yield (
-                f"Its release at {say.moment(mine.ended)} deletes the lock whoever has it: that "
-                f"was {say.name(hold.worker)} by then."
-            )
-            return
 
 
 def _together(violation: Violation) -> Iterator[str]:
@@ -328,13 +312,23 @@ def _remedy(violation: Violation, meeting: _Meeting, record: Record, late: bool)
     taken, known = _taken(meeting, record), say.lifetime(record.verdict.trial)
     if taken is None or known is None:
         return None
-    if violation.blow is not None and violation.blow.type == "pause":
-        return "a lease that outlasts the pause, at the price of a longer wait after a crash"
     trial = record.verdict.trial
     never = trial.extra.get("algorithm", trial.approach) in _NEVER_RENEWED
+    if violation.blow is not None and violation.blow.type == "pause":
+        return _longer(meeting.stale, violation.blow, known[1], never)
     if violation.blow is None and never and meeting.stale.ended - meeting.stale.started > known[1]:
         return "a lease that is longer than the run, or renewed while it lasts"
     return None
+
+
+def _longer(stale: Run, blow: Blow, lasts: float, never: bool) -> str | None:
+    """How long a lease would have had to last for this pause to do no harm."""
+    price = "at the price of a longer wait after a crash"
+    if isinf(blow.healed) or not stale.started < blow.at <= stale.ended:
+        return None
+    if never:
+        return f"a lease that outlasts the run, its pause included, {price}"
+    return f"a lease that outlasts the pause, {price}" if lasts < blow.healed - blow.at else None
 
 
 def _held_twice(violation: Violation, record: Record) -> Iterator[str]:

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from harness.report.stories.record import Blow, Record, record_of
+from harness.report.stories.record import Blow, Record, outline_of
 from harness.report.stories.story import Kind
 from harness.verdict.model import Expected, Extra, Outcome, Run, Sample, Together, Verdict
 
@@ -19,16 +19,28 @@ from harness.verdict.model import Expected, Extra, Outcome, Run, Sample, Togethe
 _TOGETHER = 1.0
 # What a worker does this soon after a fault on it was healed may be its consequence, in seconds.
 _JUST_BEFORE = 0.5
-_TOO_MANY = (Extra.OVERLAPPING, Extra.REPEATED)
+# Runs that nobody should have started, whatever became of their effects.
+TOO_MANY = (Extra.OVERLAPPING, Extra.REPEATED)
 
 _What = TypeVar("_What", Expected, Together, Sample)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One thing that went wrong, when in seconds, and the fault that led to it, if one did."""
+
+    kind: Kind
+    at: float
+    blow: Blow | None
+    what: Expected | Together | Sample | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Violation:
     """What went wrong around one fault, or on its own where `blow` is None.
 
-    `runs` are those that had a part in it, by start; `start` and `end` are in seconds.
+    `runs` are those that had a part in it, by start; `start` and `end` are in seconds. `places` are
+    all that it is made of, by time.
     """
 
     kind: Kind
@@ -41,6 +53,7 @@ class Violation:
     double_holds: tuple[Together, ...] = ()
     missed: tuple[Expected, ...] = ()
     unrecovered: tuple[Sample, ...] = ()
+    places: tuple[Place, ...] = ()
 
     @property
     def never(self) -> bool:
@@ -63,11 +76,11 @@ class _Atom:
 
 def violations(verdict: Verdict) -> tuple[Violation, ...]:
     """All violations, in the order in which to tell them: of each kind the first, then by time."""
-    return violations_in(record_of(verdict))
+    return violations_in(outline_of(verdict))
 
 
 def violations_in(record: Record) -> tuple[Violation, ...]:
-    """The same of a history that was read before."""
+    """The same of a trial whose faults were read before."""
     exclusion = _Exclusion(record)
     found = [_violation(group) for group in _grouped(exclusion.atoms())]
     found += [_violation(group) for group in _grouped(_never(record))]
@@ -174,8 +187,19 @@ class _Exclusion:
 def ran_twice(expected: Expected) -> bool:
     """Whether a due time got two effects, or a run too many whose effect was refused."""
     return expected.outcome is Outcome.DUPLICATE or any(
-        run.extra in _TOO_MANY for run in expected.runs
+        run.extra in TOO_MANY for run in expected.runs
     )
+
+
+def wrong_runs(verdict: Verdict) -> frozenset[tuple[str, str]]:
+    """The runs that had a part in a duplicate or an overlap, as (worker, run)."""
+    found = {(run.worker, run.run) for run in verdict.runs if run.extra in TOO_MANY}
+    for expected in verdict.expected:
+        if expected.outcome is Outcome.DUPLICATE:
+            found.update((run.worker, run.run) for run in expected.runs if run.applied)
+    names = {name for overlap in verdict.overlaps for name in overlap.who}
+    found.update((run.worker, run.run) for run in verdict.runs if run.run in names)
+    return frozenset(found)
 
 
 def _never(record: Record) -> Iterator[_Atom]:
@@ -256,18 +280,20 @@ def _violation(atoms: list[_Atom]) -> Violation:
     runs = {(run.run, run.started): run for atom in atoms for run in atom.runs}
     kinds = {atom.kind for atom in atoms}
     kind = next(kind for kind in Kind if kind in kinds)
+    # What came later did not cause what came first.
+    blow = next((atom.blow for atom in atoms if atom.blow and _led(atom.blow, atoms[0])), None)
     return Violation(
         kind=kind,
         start=atoms[0].start,
         end=max(atom.end for atom in atoms),
-        # What came later did not cause what came first.
-        blow=next((atom.blow for atom in atoms if atom.blow and _led(atom.blow, atoms[0])), None),
+        blow=blow,
         runs=tuple(sorted(runs.values(), key=lambda run: (run.started, run.run))),
         twice=tuple(_all(atoms, Kind.DUPLICATE, Expected)),
         overlaps=tuple(_all(atoms, Kind.OVERLAP, Together)),
         double_holds=tuple(_all(atoms, Kind.DOUBLE_HOLD, Together)),
         missed=tuple(_all(atoms, Kind.MISSED, Expected)),
         unrecovered=tuple(_all(atoms, Kind.UNRECOVERED, Sample)),
+        places=tuple(Place(atom.kind, atom.start, atom.blow or blow, atom.what) for atom in atoms),
     )
 
 

@@ -9,8 +9,7 @@ from harness.history.trial import TrialLine
 from harness.report import phrases
 from harness.report.configuration import of_trial
 from harness.report.stories.record import Blow
-from harness.verdict.leases import Hold
-from harness.verdict.model import Run
+from harness.verdict.model import Held, Run
 
 # A name from outside is no longer than this in a sentence.
 _NAME = 48
@@ -74,7 +73,7 @@ def lifetime(trial: TrialLine) -> tuple[str, float] | None:
     return None
 
 
-def lease(hold: Hold, trial: TrialLine) -> str:
+def lease(hold: Held, trial: TrialLine) -> str:
     """A lease, with how long it lasts."""
     known = lifetime(trial)
     lasts = "" if known is None else f" ({known[0]} {known[1]:g} s)"

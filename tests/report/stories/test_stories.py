@@ -64,6 +64,87 @@ def test_a_lease_that_is_renewed_is_not_said_to_run_out_at_a_time(tmp_path: Path
     assert "Standing still, w1 kept no lease alive." in text
 
 
+def stalled(path: Path, ttl: float, pause: float, algorithm: str = "redis-lock") -> str:
+    """What is told where w1 stands still in its run due at 1, and w2 gets its lock."""
+    over = 1.5 + pause
+    return told(
+        planted(
+            path,
+            lease(1.0, "granted", "w1", name="a", due=1.0),
+            started(1.0, "w1", "1", due=1.0),
+            fault(1.5, "pause", "w1"),
+            lease(over - 0.2, "granted", "w2", name="b", due=2.0),
+            started(over - 0.2, "w2", "1", due=2.0),
+            healed(over, "pause"),
+            finished(over + 0.1, "w1", "1"),
+            finished(over + 0.4, "w2", "1"),
+            duration=12.0,
+            algorithm=algorithm,
+            parameters={"ttl": ttl},
+        )
+    )
+
+
+def test_a_longer_lease_is_advised_as_long_as_it_would_have_had_to_be(tmp_path: Path) -> None:
+    whole = "a lease that outlasts the run, its pause included,"
+    # Nothing renews it: that it outlasts the pause alone is not enough.
+    assert whole in stalled(tmp_path / "1.jsonl", ttl=4.5, pause=4.0)
+    assert whole in stalled(tmp_path / "2.jsonl", ttl=1.2, pause=4.0)
+    renewed = stalled(tmp_path / "3.jsonl", 1.2, 4.0, "redis-watchdog")
+    assert "a lease that outlasts the pause," in renewed
+    longer = stalled(tmp_path / "4.jsonl", 4.5, 4.0, "redis-watchdog")
+    assert "What would have helped" not in longer
+
+
+def robbed(path: Path, released: float, met: float, *events: Event, until: float = 3.6) -> str:
+    """What is told where w1 releases its lock late, and w3 meets w2, which has it by then."""
+    verdict = planted(
+        path,
+        lease(1.0, "granted", "w1", name="a", due=1.0),
+        ran(1.0, "w1", "1", due=1.0, takes=0.1),
+        lease(released, "released", "w1", name="a", due=1.0),
+        lease(2.0, "granted", "w2", name="b", due=2.0),
+        started(2.0, "w2", "1", due=2.0),
+        *events,
+        lease(met, "granted", "w3", name="c", due=3.0),
+        ran(met, "w3", "1", due=3.0, takes=0.2),
+        finished(until, "w2", "1"),
+        lease(until, "released", "w2", name="b", due=2.0),
+        workers=("w1", "w2", "w3"),
+        algorithm="redis-setnx",
+        parameters={"ttl": 1.8},
+    )
+    return told(verdict)
+
+
+def test_a_release_that_takes_the_lock_of_another_is_told_with_whose_it_was(
+    tmp_path: Path,
+) -> None:
+    text = robbed(tmp_path / "h.jsonl", released=2.5, met=3.0)
+    assert "w1's release at 2.50 s deletes the lock whoever has it: that was w2 by then." in text
+
+
+def test_a_release_after_runs_met_did_not_make_them_meet(tmp_path: Path) -> None:
+    assert "release" not in robbed(tmp_path / "1.jsonl", released=3.3, met=3.0)
+    # That of the robbed one itself comes later still.
+    assert "release" not in robbed(tmp_path / "2.jsonl", released=1.1, met=3.0)
+    # At 3.8 s the lock of w2 would have run out by itself.
+    assert "release" not in robbed(tmp_path / "3.jsonl", released=2.5, met=3.82, until=4.0)
+
+
+def test_a_release_sent_while_cut_off_is_told_as_what_may_have_happened(tmp_path: Path) -> None:
+    cut = (fault(1.05, "partition", "w1"), healed(2.9, "partition"))
+    text = robbed(tmp_path / "h.jsonl", 1.1, 3.0, *cut)
+    assert (
+        "w1's release at 1.10 s was sent while it was cut off; what it did to the lock, which w2 "
+        "had when it could arrive at 2.90 s, the history does not show."
+    ) in text
+    assert "deletes the lock" not in text
+    # Where only replies are lost, it arrives at once: before anybody else had the lock.
+    cut[0].extra = {"direction": "replies"}
+    assert "release" not in robbed(tmp_path / "r.jsonl", 1.1, 3.0, *cut)
+
+
 def test_nothing_is_said_of_a_lifetime_that_is_not_known(tmp_path: Path) -> None:
     text = told(paused(tmp_path / "h.jsonl", algorithm="other", parameters={"ttl": "long"}))
     assert "ran out" not in text

@@ -7,7 +7,8 @@
 
   const all = (selector, within) => [...(within || document).querySelectorAll(selector)];
   const one = (selector, within) => (within || document).querySelector(selector);
-  const timelines = new Map(); // figure -> {seed, handle}
+  const timelines = new Map(); // figure -> {seed, ready}
+  const texts = new WeakMap(); // figure -> its first trial, unpacked ahead of its turn
 
   // ---- Packed texts ----------------------------------------------------------------------------
 
@@ -65,7 +66,8 @@
   // The article of a scenario, on the page or unpacked; null where it is none of ours.
   async function opened(slug) {
     const overview = one("#overview");
-    if (!overview) return all("article.scenario").find((element) => same(element.id, slug)) || null;
+    if (!overview)
+      return all("article.scenario").find((element) => same(element.dataset.slug, slug)) || null;
     const details = one("#details");
     const entry = slug && all("[data-slug]", overview).find((element) => same(element.dataset.slug, slug));
     if (!entry) {
@@ -116,15 +118,28 @@
     option.selected = true;
     const link = one("a.history", figure);
     if (link && option.dataset.history) link.setAttribute("href", option.dataset.history);
-    entry.ready = unpack(option.value).then((text) => {
-      const canvas = one(".canvas", figure);
-      canvas.replaceChildren();
-      // So much was kept free for it, lest what is below jumps.
-      canvas.style.minHeight = "";
-      const moved = (from, to) => remember(figure, [from, to]);
-      return mountTimeline(canvas, JSON.parse(text), { range: range || null, moved });
-    });
+    entry.ready = unpack(option.value).then((text) => draw(figure, text, range));
     return entry.ready;
+  }
+
+  function draw(figure, text, range) {
+    const canvas = one(".canvas", figure);
+    canvas.replaceChildren();
+    // So much was kept free for it, lest what is below jumps.
+    canvas.style.minHeight = "";
+    const moved = (from, to) => remember(figure, [from, to]);
+    return mountTimeline(canvas, JSON.parse(text), { range: range || null, moved });
+  }
+
+  // A printer does not wait for what is still to be unpacked.
+  function drawAll() {
+    for (const figure of all("figure.timeline")) {
+      if (timelines.has(figure)) continue;
+      const seed = one("option", figure).dataset.seed;
+      const text = texts.get(figure);
+      if (text) timelines.set(figure, { seed, ready: Promise.resolve(draw(figure, text)) });
+      else mount(figure, seed);
+    }
   }
 
   function watchTimelines(within) {
@@ -139,6 +154,10 @@
       watcher.observe(figure);
       const select = one("select", figure);
       select.addEventListener("change", () => mount(figure, select.selectedOptions[0].dataset.seed));
+      // Not every browser says when it is idle.
+      (window.requestIdleCallback || setTimeout)(async () => {
+        if (!timelines.has(figure)) texts.set(figure, await unpack(one("option", figure).value));
+      });
     }
   }
 
@@ -274,6 +293,7 @@
       element.open = true;
       unfolded.push(element);
     }
+    drawAll();
   });
   addEventListener("afterprint", () => {
     while (unfolded.length) unfolded.pop().open = false;
