@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 from zlib import crc32
@@ -24,7 +25,7 @@ from harness.verdict.tally import Tally, tally
 
 @app.command()
 def check(
-    history: Annotated[list[Path], typer.Argument(help="Histories, whoever wrote them.")],
+    history: Annotated[list[Path], typer.Argument(help="Histories, or directories of them.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Judge histories, whoever wrote them."""
@@ -40,7 +41,7 @@ def check(
 
 def _read(paths: list[Path]) -> list[History]:
     histories, problems = [], []
-    for path in paths:
+    for path in chain.from_iterable(map(_files, paths)):
         try:
             histories.append(read_history(path))
         except HistoryError as error:
@@ -48,6 +49,15 @@ def _read(paths: list[Path]) -> list[History]:
     if problems:
         fail(problems, Exit.BAD_INPUT)
     return histories
+
+
+def _files(path: Path) -> list[Path]:
+    """A history, or those that lie in a directory, or in a report's."""
+    if not path.is_dir():
+        return [path]
+    inner = path / "histories"
+    found = sorted((inner if inner.is_dir() else path).glob("*.jsonl"))
+    return found or fail(f"{path}: no histories (*.jsonl) in it", Exit.BAD_INPUT)
 
 
 def _checked(history: History, verdict: Verdict) -> dict[str, Any]:

@@ -62,6 +62,8 @@ def verdict(cases: Sequence[Case]) -> str:
             return f"gate: inconclusive: {', '.join([errors, *rest])}"
         case Status.SKIPPED:
             return f"gate: inconclusive: {', '.join(rest)}"
+    if not any(case.kind is Kind.BASELINE for case in cases):
+        rest.append("no baseline: only trials and expectations were looked at")
     return f"gate: passed: {', '.join(rest)}"
 
 

@@ -39,6 +39,7 @@ _COLUMNS = 24
 _HEADS = {
     Badge.UNSAFE: "unsafe",
     Badge.GAPS: "with gaps",
+    Badge.OVERLAPS: "overlapping as they may",
     Badge.HELD: "held",
     Badge.NOT_MEASURED: "not measured",
 }
@@ -52,6 +53,9 @@ def summary(comparison: Comparison) -> str:
         return _joined(parts)
     badges = [safety(comparison, result) for result in comparison.results]
     parts += [_headline(Counter(one.badge for one in badges)), *_about(comparison)]
+    bases = {one.basis for one in badges if one.basis}
+    if len(bases) == 1:
+        parts.append(prose(f"Each: {bases.pop()}.", _LINE))
     parts += [_scores(comparison), _LEGEND, *_unmet(comparison.checks)]
     told = _worst(comparison)
     parts += [] if told is None else [_story(*told)]

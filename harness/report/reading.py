@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from harness.comparison.request import history_path
 from harness.history.reading import HistoryError, read_history
@@ -163,6 +164,8 @@ def _verdicts(
             wanted = place == 0 or (not one.flawless and failing <= _LOOKED_AT)
             try:
                 if wanted and path.exists():
+                    if one.checksum not in (None, crc32(path.read_bytes())):
+                        raise ReportError(f"{path}: not the history that was judged")
                     verdicts.append(judge(read_history(path)))
             except HistoryError as error:
                 raise ReportError(str(error)) from None

@@ -23,16 +23,24 @@ class Badge(StrEnum):
 
     unsafe: a due time had two effects, or a job ran beside itself though the approach promises
     that it does not. gaps: neither, but runs were missed, or jobs stood still for longer than the
-    grace. held: nothing of this was seen.
+    grace. overlaps: none of this, but runs of different due times met, which the approach does not
+    promise to prevent. held: nothing of all this was seen.
     """
 
     UNSAFE = "unsafe"
     GAPS = "gaps"
+    OVERLAPS = "overlaps"
     HELD = "held"
     NOT_MEASURED = "not measured"
 
 
-SIGNS = {Badge.UNSAFE: "✗", Badge.GAPS: "!", Badge.HELD: "✓", Badge.NOT_MEASURED: "?"}
+SIGNS = {
+    Badge.UNSAFE: "✗",
+    Badge.GAPS: "!",
+    Badge.OVERLAPS: "!",
+    Badge.HELD: "✓",
+    Badge.NOT_MEASURED: "?",
+}
 
 # During a fault of this type, and after it was healed.
 _WHEN = {
@@ -115,7 +123,7 @@ def _badge(comparison: Comparison, result: Result) -> Badge:
     out = result.outage.unrecovered or (longest is not None and longest > _grace(comparison))
     if result.missed or result.failover.unrecovered or out:
         return Badge.GAPS
-    return Badge.HELD
+    return Badge.OVERLAPS if result.overlap_count else Badge.HELD
 
 
 def _grace(comparison: Comparison) -> float:
@@ -247,15 +255,25 @@ def _figure(result: Result, badge: Badge) -> str:
     if badge is Badge.UNSAFE and result.duplicate:
         return f"{percent(result.duplicate / max(1, result.expected))} % twice"
     if badge is Badge.UNSAFE:
-        together = result.overlap_count or result.overlapping + result.repeated
-        return _times(together, "overlap") if result.overlap_count else f"{together} too many"
+        extra = result.overlapping + result.repeated
+        return _overlaps(result) if result.overlap_count else f"{extra} too many"
     if badge is Badge.GAPS and result.missed:
         return f"{percent(result.missed / max(1, result.expected))} % missed"
     if badge is Badge.GAPS:
         longest = result.outage.quantiles.max
         return "out at the end" if longest is None else f"{seconds(longest)} out"
+    if badge is Badge.OVERLAPS:
+        return _overlaps(result)
     high = result.intervals.get("duplicate", (None, None))[1]
     return "0" if high is None else f"0 (< {percent(high)} %)"
+
+
+def _overlaps(result: Result) -> str:
+    """How often in a trial: what is put side by side may have had other numbers of them."""
+    trials = result.trials - result.invalid_trials
+    if trials <= 1:
+        return _times(result.overlap_count, "overlap")
+    return f"{result.overlap_count / trials:.3g} overlaps a trial"
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,8 +87,8 @@ def test_a_heat_map_has_a_spot_for_each_pair_and_knows_how_bad_they_are() -> Non
         ]
     )
     assert found.approaches == ("a", "b")
-    assert [line.badness for line in found.lines] == [4, 2]
-    assert [found.badness(name) for name in found.approaches] == [3, 3]
+    assert [line.badness for line in found.lines] == [5, 3]
+    assert [found.badness(name) for name in found.approaches] == [4, 4]
     first, second = found.lines
     assert [spot.figure for spot in first.spots] == [("3 %", "twice"), ("0", "< 1 %")]
     assert second.spots[0].safety is None

@@ -181,3 +181,11 @@ def test_a_torn_trial_names_its_line(written: tuple[Path, Comparison]) -> None:
         file.write('{"approach": "redis-lo')
     with pytest.raises(ReportError, match=r"trials\.jsonl:5: not a trial"):
         read_report(directory)
+
+
+def test_a_history_that_was_changed_is_not_shown(written: tuple[Path, Comparison]) -> None:
+    directory, _ = written
+    history = next((directory / "histories").glob("uncoordinated-*.jsonl"))
+    history.write_bytes(b"".join(history.read_bytes().splitlines(keepends=True)[:-3]))
+    with pytest.raises(ReportError, match=r"jsonl: not the history that was judged"):
+        read_report(directory)

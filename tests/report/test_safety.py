@@ -50,7 +50,8 @@ def test_a_job_beside_itself_is_unsafe_without_a_second_effect(make: SimpleNames
     found = judged(make, make.result("a", duplicate=0, never_started=0, lost=0))
     assert judged(make, result).badge is not Badge.UNSAFE
     assert found.badge is Badge.UNSAFE
-    assert found.figure == "4 overlaps"
+    # Four in three trials.
+    assert found.figure == "1.33 overlaps a trial"
     assert "ran a job beside itself" in found.clauses[0]
 
 
@@ -60,7 +61,9 @@ def test_due_times_that_meet_are_told_and_not_held_against_a_queue(make: SimpleN
     queue = {"a": Configuration("postgres-queue", exclusive=False)}
     assert judged(make, busy).badge is Badge.UNSAFE
     found = judged(make, busy, configurations=queue)
-    assert found.badge is judged(make, result).badge
+    assert found.badge in (Badge.OVERLAPS, Badge.GAPS)
+    calm = judged(make, replace(busy, failover=CALM, outage=CALM), configurations=queue)
+    assert (calm.badge, calm.figure) == (Badge.OVERLAPS, "0.667 overlaps a trial")
     assert found.clauses[-1] == (
         "runs of different due times overlapped (2 times, 1.50 s in all, up to 2 at once), "
         "which it does not promise to prevent"

@@ -55,15 +55,19 @@ class _Point:
     overlap: bool
 
 
+_SAME = 1.02
+
+
 def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
     """The places of the points that no other one beats: less is better in both.
 
     Beaten is a point where another is no worse in both and better in one; equals stay together.
+    Latencies that are within 2 % of each other are the same, or milliseconds would outweigh all.
     """
     return [
         place
         for place, (x, y) in enumerate(points)
-        if not any(u <= x and v <= y and (u < x or v < y) for u, v in points)
+        if not any(u <= x * _SAME and v <= y and (u * _SAME < x or v < y) for u, v in points)
     ]
 
 

@@ -24,9 +24,9 @@ from harness.report.stories.story import Story
 from harness.verdict.model import Outcome, Result, Verdict
 
 # A story's beginning says why; so much of it stands beside the verdict, in whole sentences.
-_WHY = 460
+_WHY = 640
 
-_ORDER = (Badge.UNSAFE, Badge.GAPS, Badge.HELD, Badge.NOT_MEASURED)
+_ORDER = (Badge.UNSAFE, Badge.GAPS, Badge.OVERLAPS, Badge.HELD, Badge.NOT_MEASURED)
 
 # Puts a text away, packed; gives its name.
 Store = Callable[[str], str]

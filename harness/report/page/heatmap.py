@@ -9,7 +9,13 @@ from harness.report.page.entry import encoded
 from harness.report.safety import Badge, Safety
 
 # How bad a badge is, to sort by.
-BADNESS = {Badge.UNSAFE: 3, Badge.GAPS: 2, Badge.HELD: 1, Badge.NOT_MEASURED: 0}
+BADNESS = {
+    Badge.UNSAFE: 4,
+    Badge.GAPS: 3,
+    Badge.OVERLAPS: 2,
+    Badge.HELD: 1,
+    Badge.NOT_MEASURED: 0,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ def test_who_is_as_good_in_one_and_worse_in_the_other_is_beaten() -> None:
 
 def test_equals_are_on_the_front_together() -> None:
     assert pareto([(1.0, 0.0), (1.0, 0.0)]) == [0, 1]
+    # A millisecond does not outweigh running everything twice.
+    assert pareto([(0.700, 1.0), (0.701, 0.0)]) == [1]
 
 
 def test_who_never_recovers_is_on_the_front_only_by_fewer_duplicates() -> None:
