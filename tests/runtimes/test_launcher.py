@@ -32,6 +32,8 @@ import json, os, signal, sys, time
 from pathlib import Path
 from harness.runtimes.launcher import Launcher
 
+# Whoever runs the tests under nohup has it ignored.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 with Launcher(Path(sys.argv[1])) as launcher:
     d = launcher.directory
     def spawn(*command):
