@@ -34,11 +34,6 @@ class Observation:
         """The workers that are ready and have not exited."""
         return sorted(worker for worker, up in self._up.items() if up)
 
-    @property
-    def number_up(self) -> int:
-        """How many workers are ready and have not exited."""
-        return sum(self._up.values())
-
     def running(self) -> list[str]:
         """The workers that are in a run."""
         return sorted(set(self._runs.values()))

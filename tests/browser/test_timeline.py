@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-pytest.importorskip("playwright.sync_api", reason="pip install playwright")
-
 from playwright.sync_api import Browser, Locator, Page, expect
 
 import harness.report.page
