@@ -31,7 +31,7 @@ from harness.runtimes.ground import Ground, open_ground
 from harness.runtimes.launcher import Launcher as ProcessLauncher
 from harness.runtimes.measuring import GROUPS, Rounds, Task, Throughput
 from harness.runtimes.process import ProcessCluster
-from harness.runtimes.spec import ClusterSpec
+from harness.runtimes.spec import Assignment, ClusterSpec
 from harness.scenario.model import Job
 from harness.simulation.latency import Latency, of_samples
 from harness.worker.sink import Policy
@@ -309,13 +309,13 @@ async def measure_start_up(ground: Ground, restarts: int, workers: int = 5) -> l
 
     The workers have no coordinator: to connect to one is an operation like others.
     """
+    names = [f"worker-{number}" for number in range(1, workers + 1)]
+    alone = Assignment(approach="uncoordinated", parameters={}, system=None)
     spec = ClusterSpec(
         seed=1,
         jobs=(Job(name="report", every=1.0, takes=0.1),),
-        approach="uncoordinated",
-        parameters={},
-        coordinator=None,
-        offsets={f"worker-{number}": 0.0 for number in range(1, workers + 1)},
+        assignments=dict.fromkeys(names, alone),
+        offsets=dict.fromkeys(names, 0.0),
         misfire_grace=1.0,
         max_instances=1,
         request_timeout=1.0,

@@ -24,7 +24,7 @@ from harness.history.trial import FaultLine, TrialLine
 from harness.runtimes.calibration import Calibration
 from harness.runtimes.cluster import TrialCluster, TrialError
 from harness.runtimes.simulated import SimulatedCluster
-from harness.runtimes.spec import ClusterSpec
+from harness.runtimes.spec import Assignment, ClusterSpec, System
 from harness.scenario import model
 from harness.simulation.kernel import Kernel, SimulationError
 from harness.simulation.loop import SimulatedLoop
@@ -216,9 +216,7 @@ def cluster_spec(trial: Trial) -> ClusterSpec:
     return ClusterSpec(
         seed=trial.seed,
         jobs=scenario.jobs,
-        approach=trial.choice.approach,
-        parameters=dataclasses.asdict(trial.choice.params),
-        coordinator=coordinator_of(trial.choice),
+        assignments=dict.fromkeys(scenario.worker_names, _assignment(trial.choice)),
         offsets={
             worker: Random(f"{trial.seed}/{worker}/clock").uniform(-half, half)
             for worker in scenario.worker_names
@@ -227,6 +225,15 @@ def cluster_spec(trial: Trial) -> ClusterSpec:
         max_instances=scenario.max_instances,
         request_timeout=scenario.request_timeout,
         policy=Policy(trial.choice.sink or scenario.sink),
+    )
+
+
+def _assignment(choice: model.ApproachChoice) -> Assignment:
+    system = coordinator_of(choice)
+    return Assignment(
+        approach=choice.approach,
+        parameters=dataclasses.asdict(choice.params),
+        system=None if system is None else System(system),
     )
 
 

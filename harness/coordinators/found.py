@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from harness.coordinators.server import Server
+from harness.scenario.model import Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,4 +36,4 @@ class Found:
     remedy: str | None = None
     version: str = ""
     lacks: tuple[Part, ...] = ()
-    make: Callable[[], Server] | None = field(default=None, compare=False, repr=False)
+    make: Callable[[Layout], Server] | None = field(default=None, compare=False, repr=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -85,6 +85,41 @@ class Server(Protocol):
 
     async def drop_namespace(self, namespace: str) -> None:
         """Remove all that the trial left, and nothing else."""
+        ...
+
+    @property
+    def ours(self) -> bool:
+        """Whether we started it, and so may break it."""
+        ...
+
+    def processes(self, node: str) -> list[int]:
+        """The ids of all processes of a node, the first one's own children among them."""
+        ...
+
+    async def leader(self) -> str:
+        """The name of the node that takes writes now; raises ServerError where none does."""
+        ...
+
+    async def kill(self, node: str) -> None:
+        """SIGKILL all of a node, and wait until it is gone."""
+        ...
+
+    async def restart(self, node: str, keep_data: bool) -> None:
+        """Start a node that is down, at the same port; with its data, or empty.
+
+        Empty, it has the namespaces that were created, with nothing in them.
+        """
+        ...
+
+    async def fail_over(self, lag: float, crashed: Callable[[], None]) -> str:
+        """Kill the leader once nothing it wrote for `lag` s got to others; the new leader's name.
+
+        `crashed` is called in the moment of the kill. Returns once the new leader takes writes.
+        """
+        ...
+
+    async def shift_clock(self, node: str, seconds: float) -> None:
+        """Let all that is to expire on a node do so that much sooner; ServerError if it cannot."""
         ...
 
     async def forget(self, namespace: str, handle: str) -> bool:

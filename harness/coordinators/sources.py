@@ -13,6 +13,7 @@ from harness.coordinators.postgres import source as postgres
 from harness.coordinators.redis import source as redis
 from harness.coordinators.server import Server, ServerError
 from harness.coordinators.zookeeper import source as zookeeper
+from harness.scenario.model import Layout
 
 FINDERS: Mapping[str, Callable[[Machine], Found]] = {
     "redis": redis.find_redis,
@@ -39,11 +40,11 @@ def find(machine: Machine, name: str) -> Found:
     return found if found.source else replace(found, remedy=remedy(machine, found))
 
 
-def server_for(found: Found) -> Server:
+def server_for(found: Found, layout: Layout = Layout()) -> Server:  # noqa: B008
     """The server that was found, not started yet. Raises ServerError with the remedy."""
     if found.make is None:
         raise ServerError(f"{found.name} is not on this machine; to get it: {found.remedy}")
-    return found.make()
+    return found.make(layout)
 
 
 def remedy(machine: Machine, found: Found) -> str:

@@ -31,10 +31,11 @@ class Landed:
 
 
 class Cluster(Protocol):
-    """A trial's workers and network, whatever the runtime.
+    """A trial's workers, network and coordinators, whatever the runtime.
 
     Every operation returns once its effect was verified and raises NotLanded otherwise. They come
-    in pairs: kill and start, pause and resume, cut and heal.
+    in pairs: kill or stop and start, pause and resume, whatever is done to links and heal; and for
+    the nodes of coordinators crash_node and start_node, pause_node and resume_node.
     """
 
     @property
@@ -63,6 +64,10 @@ class Cluster(Protocol):
         """Start a worker that is down, and wait until it is ready."""
         ...
 
+    async def stop(self, worker: str) -> Landed:
+        """Ask the worker to stop, and wait until it did: it finishes its runs, gives up leases."""
+        ...
+
     async def pause(self, worker: str) -> Landed:
         """Stop the worker in the middle of whatever it does; its connections stay open."""
         ...
@@ -75,10 +80,74 @@ class Cluster(Protocol):
         """Let nothing pass between the worker and its coordinator, in that direction."""
         ...
 
+    async def slow(self, worker: str, delay: float, jitter: float, direction: Direction) -> Landed:
+        """Let everything take `delay` seconds longer, each by up to `jitter` more or less."""
+        ...
+
+    async def lose(self, worker: str, share: float, direction: Direction) -> Landed:
+        """Lose this share of what is sent, which TCP then sends again, later and later."""
+        ...
+
+    async def reset(self, worker: str) -> Landed:
+        """Reset the worker's open connections, both sides; new ones may be opened at once."""
+        ...
+
+    async def refuse(self, worker: str) -> Landed:
+        """Refuse new connections of the worker; open ones live on."""
+        ...
+
     async def heal(self, worker: str) -> Landed:
-        """Let everything pass again."""
+        """Let everything pass again, as fast as ever: undo all that was done to its links."""
+        ...
+
+    async def skew(self, worker: str, jump: float, drift: float) -> Landed:
+        """Let its own clock be `jump` s further from now on, and gain `drift` s a second."""
+        ...
+
+    async def unskew(self, worker: str) -> Landed:
+        """Set the worker's own clock as it was meant to be."""
+        ...
+
+    async def fail_runs(self, worker: str, share: float, job: str | None) -> Landed:
+        """Let this share of the worker's runs of a job fail, of any job for None; 0 for none."""
         ...
 
     async def forget(self, lease: HeldLease) -> Landed:
         """Make the coordinator forget the lease, without telling its holder."""
+        ...
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The names of all coordinator nodes, such as `redis-1`."""
+        ...
+
+    async def leading_nodes(self) -> tuple[str, ...]:
+        """Of each coordinator the node that takes writes: the primary, the ensemble's leader."""
+        ...
+
+    async def crash_node(self, node: str) -> Landed:
+        """End a coordinator node at once."""
+        ...
+
+    async def start_node(self, node: str, keep_data: bool) -> Landed:
+        """Start a node that is down, with its data or empty, and wait until it answers."""
+        ...
+
+    async def pause_node(self, node: str) -> Landed:
+        """Stop a node in the middle of whatever it does; connections stay open."""
+        ...
+
+    async def resume_node(self, node: str) -> Landed:
+        """Let a paused node go on."""
+        ...
+
+    async def fail_over(self, node: str, lag: float) -> Landed:
+        """Crash the leading node; another one leads, without what was written in the last `lag` s.
+
+        Landed is the moment of the crash; it returns once the other one takes writes.
+        """
+        ...
+
+    async def shift_node_clock(self, node: str, seconds: float) -> Landed:
+        """Let a node's clock jump: what is to expire does so that much sooner."""
         ...

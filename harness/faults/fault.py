@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from harness.faults.cluster import Cluster, Landed, NotLanded, TargetGone
 from harness.scenario.duration import PositiveSeconds, Seconds
+from harness.scenario.model import Job
 from harness.scenario.target import Form, Target
 
 STRICT = ConfigDict(extra="forbid")
@@ -30,6 +31,8 @@ class Fault(ABC):
     momentary: ClassVar[bool] = False
     # Whether it can only hit a worker that holds a lease.
     needs_lease: ClassVar[bool] = False
+    # Whether it breaks a coordinator, which then must be the trial's own.
+    breaks_coordinator: ClassVar[bool] = False
 
     target: Target
     at: Seconds | None = None
@@ -53,6 +56,11 @@ class Fault(ABC):
     def particulars(self) -> Mapping[str, Any]:
         """What the history is to say of it beyond its type; nothing by default."""
         return {}
+
+    @property
+    def brings(self) -> tuple[Job, ...]:
+        """Jobs that exist because of it; none by default."""
+        return ()
 
     @abstractmethod
     async def apply(self, cluster: Cluster, targets: Sequence[str]) -> Landed:

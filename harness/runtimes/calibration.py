@@ -12,9 +12,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from harness.coordinators.postgres import alike as postgres
 from harness.coordinators.postgres.port import PostgresPort
+from harness.coordinators.redis import alike as redis
 from harness.coordinators.redis.port import RedisPort
 from harness.coordinators.timing import Timing
+from harness.coordinators.zookeeper import alike as zookeeper
 from harness.coordinators.zookeeper.port import ZooKeeperPort
 from harness.simulation.latency import Latency
 
@@ -52,10 +55,23 @@ def operations_of(port: type) -> tuple[str, ...]:
     return tuple(name for name, each in vars(port).items() if inspect.iscoroutinefunction(each))
 
 
+ALIKE: Mapping[str, Mapping[str, str]] = {
+    "redis": redis.ALIKE,
+    "zookeeper": zookeeper.ALIKE,
+    "postgres": postgres.ALIKE,
+}
+"""Operations that are not measured, and of each system's the ones that they are like."""
+
+
+def _measured(name: str, port: type) -> tuple[str, ...]:
+    own = (each for each in operations_of(port) if each not in ALIKE[name])
+    return (*own, "connect")
+
+
 OPERATIONS: Mapping[str, tuple[str, ...]] = {
-    "redis": (*operations_of(RedisPort), "connect"),
-    "zookeeper": (*operations_of(ZooKeeperPort), "connect"),
-    "postgres": (*operations_of(PostgresPort), "connect"),
+    "redis": _measured("redis", RedisPort),
+    "zookeeper": _measured("zookeeper", ZooKeeperPort),
+    "postgres": _measured("postgres", PostgresPort),
 }
 """What a calibration holds for each coordinator."""
 
@@ -192,6 +208,7 @@ def _timing(data: Any, name: str) -> Timing:
             for each in wanted
         },
         executors=executors,
+        alike=ALIKE[name],
     )
 
 

@@ -45,7 +45,7 @@ class ProcessCluster:
         self._spec = spec
         self._name = name
         self._recorder: Recorder | None = recorder
-        self._server = None if spec.coordinator is None else ground.servers[spec.coordinator]
+        self._servers = {one: ground.servers[one.name] for one in spec.systems}
         self._directory = ground.launcher.directory / name
         self._sink: SqliteSink | None = None
         self._links: dict[str, list[proxy.Link]] = {}
@@ -93,10 +93,11 @@ class ProcessCluster:
         self._directory.mkdir()
         SqliteSink.create(self._directory / "sink.sqlite")
         self._sink = SqliteSink(self._directory / "sink.sqlite", self._spec.policy)
-        if self._server is not None:
-            await self._server.create_namespace(self._name)
-            for worker in self.workers:
-                nodes = self._server.nodes
+        for server in self._servers.values():
+            await server.create_namespace(self._name)
+        for worker in self.workers:
+            if (server := self._server_of(worker)) is not None:
+                nodes = server.nodes
                 links = [proxy.Link(f"{worker} {n.name}", (n.host, n.port)) for n in nodes]
                 self._links[worker] = links
                 await asyncio.gather(*(link.open() for link in links))
@@ -143,8 +144,9 @@ class ProcessCluster:
                 self._end(running[exited])
         await self._settle()
         self._record_unreported_effects()
-        if self._server is not None and not all(await self._nodes_answer(self._server)):
-            self._break(f"{self._server.name} does not answer any more")
+        for server in self._servers.values():
+            if not all(await self._nodes_answer(server)):
+                self._break(f"{server.name} does not answer any more")
         self._raise_if_broken()
 
     async def close(self) -> None:
@@ -158,10 +160,10 @@ class ProcessCluster:
             await asyncio.gather(*(link.close() for link in links))
         if self._sink is not None:
             self._sink.close()
-        if self._server is not None:
+        for server in self._servers.values():
             # A server that died took the namespace with it.
             with suppress(ServerError):
-                await self._server.drop_namespace(self._name)
+                await server.drop_namespace(self._name)
 
     async def kill(self, worker: str) -> Landed:
         """SIGKILL."""
@@ -214,7 +216,7 @@ class ProcessCluster:
         for link in links:
             link.stall(proxy.Direction(direction))
         at = self.now()
-        if any(await self._answers(links, _SILENCE)):
+        if any(await self._answers(worker, _SILENCE)):
             raise NotLanded(f"{worker} was still answered through a cut link")
         return Landed(at, "proxy-stall")
 
@@ -224,18 +226,19 @@ class ProcessCluster:
         for link in links:
             link.heal()
         at = self.now()
-        if not all(await self._answers(links, _PATIENCE)):
+        if not all(await self._answers(worker, _PATIENCE)):
             raise NotLanded(f"{worker} was not answered through a healed link")
         return Landed(at, "proxy-stall")
 
     async def forget(self, lease: HeldLease) -> Landed:
         """Take the lease away at the coordinator."""
-        if self._server is None or lease.handle is None:
+        server = self._server_of(lease.worker)
+        if server is None or lease.handle is None:
             raise NotLanded(f"{lease.worker} holds nothing that a coordinator could forget")
         # Its holder may hear of it before we do: what follows must not seem to come before.
         at = self.now()
         try:
-            gone = await self._server.forget(self._name, lease.handle)
+            gone = await server.forget(self._name, lease.handle)
         except ServerError as error:
             raise NotLanded(str(error)) from None
         if not gone:
@@ -258,16 +261,17 @@ class ProcessCluster:
 
     def _settings(self, worker: str, count: int) -> Settings:
         spec = self._spec
+        assignment = spec.assignments[worker]
         url = None
-        if self._server is not None:
-            url = self._server.url([link.address for link in self._links[worker]])
+        if (server := self._server_of(worker)) is not None:
+            url = server.url([link.address for link in self._links[worker]])
         return Settings(
             name=worker,
             identity=worker if count == 1 else f"{worker}.{count}",
             seed=spec.seed,
             jobs=spec.jobs,
-            approach=spec.approach,
-            parameters=spec.parameters,
+            approach=assignment.approach,
+            parameters=assignment.parameters,
             misfire_grace=spec.misfire_grace,
             max_instances=spec.max_instances,
             offset=spec.offsets[worker],
@@ -339,9 +343,14 @@ class ProcessCluster:
         probes = [server.answers(node.host, node.port, _PATIENCE) for node in server.nodes]
         return await asyncio.gather(*probes)
 
-    async def _answers(self, links: list[proxy.Link], timeout: float) -> list[bool]:
-        assert self._server is not None
-        probes = [self._server.answers(*link.address, timeout=timeout) for link in links]
+    def _server_of(self, worker: str) -> Server | None:
+        system = self._spec.assignments[worker].system
+        return None if system is None else self._servers[system]
+
+    async def _answers(self, worker: str, timeout: float) -> list[bool]:
+        server = self._server_of(worker)
+        assert server is not None
+        probes = [server.answers(*link.address, timeout=timeout) for link in self._links[worker]]
         return await asyncio.gather(*probes)
 
     async def _settle(self) -> None:

@@ -21,7 +21,7 @@ from harness.history.event import Event
 from harness.history.journal import Recorder
 from harness.runtimes.calibration import Calibration
 from harness.runtimes.cluster import TrialError
-from harness.runtimes.spec import ClusterSpec
+from harness.runtimes.spec import ClusterSpec, System
 from harness.simulation.kernel import Kernel
 from harness.simulation.latency import Overshoot
 from harness.simulation.loop import SimulatedLoop
@@ -82,10 +82,8 @@ class SimulatedCluster:
         self._spec = spec
         self._calibration = calibration
         self._recorder = recorder
-        self._approach: Approach[Any] = APPROACHES[spec.approach](**spec.parameters)
         self._sink = MemorySink(spec.policy)
-        self._system = None if spec.coordinator is None else _SYSTEMS[spec.coordinator]
-        self._server: Any = None
+        self._servers: dict[System, Any] = {}
         self._links: dict[str, Link] = {}
         self._lives: dict[str, _Life] = {}
         self._loops: list[SimulatedLoop] = []
@@ -113,10 +111,11 @@ class SimulatedCluster:
 
     async def set_up(self) -> None:
         """Make coordinator and links, start all workers, and wait until they are ready."""
-        if self._system is not None:
-            timing = self._calibration.coordinators[str(self._spec.coordinator)]
-            self._server = self._system.server(self._kernel, timing)
-            for worker in self.workers:
+        for system in self._spec.systems:
+            timing = self._calibration.coordinators[system.name]
+            self._servers[system] = _SYSTEMS[system.name].server(self._kernel, timing)
+        for worker in self.workers:
+            if self._spec.assignments[worker].system is not None:
                 self._links[worker] = Link(self._kernel, stream(self._spec.seed, worker, "link"))
         for worker in self.workers:
             self._launch(worker)
@@ -211,9 +210,10 @@ class SimulatedCluster:
 
     async def forget(self, lease: HeldLease) -> Landed:
         """Take the lease away at the coordinator."""
-        if self._server is None or lease.handle is None:
+        system = self._spec.assignments[lease.worker].system
+        if system is None or lease.handle is None:
             raise NotLanded(f"{lease.worker} holds nothing that a coordinator could forget")
-        if not self._server.forget(lease.handle):
+        if not self._servers[system].forget(lease.handle):
             raise TargetGone(f"{lease.worker} held {lease.resource} no more")
         return Landed(self.now(), MECHANISM)
 
@@ -236,22 +236,24 @@ class SimulatedCluster:
     async def _serve(self, life: _Life) -> None:
         """Be this worker until asked to stop."""
         spec = self._spec
+        assignment = spec.assignments[life.name]
+        approach: Approach[Any] = APPROACHES[assignment.approach](**assignment.parameters)
         await asyncio.sleep(self._calibration.start_up.draw(stream(spec.seed, life.identity, "up")))
         recorder = _Voice(self, life.loop)
         clock = WorkerClock(self.now, spec.offsets[life.name])
         calls = CallCount(life.name, clock, recorder)
         port = None
-        if self._system is not None:
+        if (system := assignment.system) is not None:
             random = stream(spec.seed, life.identity, "network")
             link = self._links[life.name]
             connect = partial(
-                self._system.connect,
-                self._server,
+                _SYSTEMS[system.name].connect,
+                self._servers[system],
                 link,
                 random,
                 spec.request_timeout,
                 calls,
-                **self._approach.connection(),
+                **approach.connection(),
             )
             port = await connected(connect, calls)
         recorder.record(Event(at=self.now(), kind="worker.ready", worker=life.name))
@@ -265,7 +267,7 @@ class SimulatedCluster:
             max_instances=spec.max_instances,
         )
         life.worker = Worker(instance, port, clock, self._sink, recorder, calls)
-        await work(self._approach, life.worker, _REPORT_EVERY)
+        await work(approach, life.worker, _REPORT_EVERY)
         if port is not None:
             await port.close()
 

@@ -73,12 +73,16 @@ Takes = Annotated[float | LogNormal, _SecondsOrLogNormal()]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Something to run on a schedule. `first` is its first due time, by default `every`."""
+    """Something to run on a schedule. `first` is its first due time, by default `every`.
+
+    It is due no more from `until` on; without it, to the end.
+    """
 
     name: str
     every: PositiveSeconds
     first: Seconds = math.nan
     takes: Takes = 0.0
+    until: PositiveSeconds | None = None
 
     def __post_init__(self) -> None:
         if math.isnan(self.first):
@@ -90,6 +94,48 @@ class Clocks:
     """How far the workers' clocks are apart: each has a fixed offset within ±spread/2."""
 
     spread: Seconds = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """What a coordinator is made of.
+
+    `nodes`: independent Redis servers (Redlock), or the servers of a ZooKeeper ensemble.
+    `replicas`: how many of them follow a primary and may be promoted (Redis, Postgres).
+    `persistent`: whether Redis keeps its data on disk; the others always do.
+    """
+
+    nodes: int = 1
+    replicas: int = 0
+    persistent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """What a worker does about a run that failed: try again, under the lease that it still has.
+
+    Up to `attempts` runs in all. It waits `backoff` before the second one and `factor` times as
+    long before each that follows, at most `longest`; each wait is shortened at random by up to
+    the share `jitter`.
+    """
+
+    attempts: int = 3
+    backoff: Seconds = 0.1
+    factor: float = 2.0
+    longest: PositiveSeconds = 10.0
+    jitter: float = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitBreaker:
+    """When a worker stops asking a coordinator that does not answer (Nygard, "Release It!").
+
+    After `failures` failed calls in a row every call fails at once for `open_for`; then one call is
+    let through, which closes it or opens it again.
+    """
+
+    failures: int = 5
+    open_for: PositiveSeconds = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +151,9 @@ class ApproachChoice:
     """An approach that the scenario asks for, under the name that results carry.
 
     `approach` is its name in the catalog, `params` an instance of the catalog's class, `given`
-    the parameters as the file wrote them; `sink` overrides the scenario's.
+    the parameters as the file wrote them; `sink`, `retry` and `circuit_breaker` override the
+    scenario's. Where there is an `others`, the first half of the workers (rounded up) runs this
+    approach, the second half that one.
     """
 
     name: str
@@ -113,6 +161,9 @@ class ApproachChoice:
     params: Any
     given: Mapping[str, Any] = field(default_factory=dict)
     sink: Sink | None = None
+    retry: Retry | None = None
+    circuit_breaker: CircuitBreaker | None = None
+    others: ApproachChoice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +195,8 @@ class Scenario:
     trial leaves after the last expected due time. `misfire_grace` is how late an instance may
     notice a due time and still run it; `max_instances` how many runs of a job it may have in
     progress. `request_timeout` is how long a worker waits for a coordinator's answer before it
-    calls the outcome indeterminate.
+    calls the outcome indeterminate. `coordinators` says what those are made of that are more than
+    one server.
     """
 
     name: str
@@ -157,6 +209,9 @@ class Scenario:
     request_timeout: PositiveSeconds = 1.0
     clocks: Clocks = Clocks()
     sink: Sink = "none"
+    retry: Retry | None = None
+    circuit_breaker: CircuitBreaker | None = None
+    coordinators: Mapping[str, Layout] = field(default_factory=dict)
     jobs: tuple[Job, ...]
     faults: tuple[FaultChoice, ...] = ()
     approaches: tuple[ApproachChoice, ...] = ()
@@ -166,6 +221,11 @@ class Scenario:
     def worker_names(self) -> tuple[str, ...]:
         """`worker-1` to `worker-N`."""
         return tuple(f"worker-{number}" for number in range(1, self.workers + 1))
+
+    @property
+    def all_jobs(self) -> tuple[Job, ...]:
+        """Its jobs, and those that faults bring along."""
+        return (*self.jobs, *(job for fault in self.faults for job in fault.params.brings))
 
     def expectations(self, name: str) -> tuple[Expectation, ...]:
         """What is expected of the approach of this name."""

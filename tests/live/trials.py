@@ -12,7 +12,7 @@ from harness.faults.observation import HeldLease
 from harness.history.event import Event
 from harness.runtimes.ground import Ground
 from harness.runtimes.process import ProcessCluster
-from harness.runtimes.spec import ClusterSpec
+from harness.runtimes.spec import Assignment, ClusterSpec, System
 from harness.scenario.model import Job
 from harness.worker.sink import Policy
 from tests.live.processes import becomes_true, workers_in
@@ -73,13 +73,16 @@ class Trials:
     ) -> AsyncIterator[Trial]:
         """A trial from when all its workers are ready; `takes` is how long a run is, in seconds."""
         self._need(approach)
+        names = [f"worker-{number}" for number in range(1, workers + 1)]
+        system = APPROACHES[approach].coordinator
+        assignment = Assignment(
+            approach=approach, parameters={}, system=None if system is None else System(system)
+        )
         spec = ClusterSpec(
             seed=1,
             jobs=(Job("report", 0.5, 0.5, takes),),
-            approach=approach,
-            parameters={},
-            coordinator=APPROACHES[approach].coordinator,
-            offsets={f"worker-{number}": 0.0 for number in range(1, workers + 1)},
+            assignments=dict.fromkeys(names, assignment),
+            offsets=dict.fromkeys(names, 0.0),
             misfire_grace=1.0,
             max_instances=1,
             request_timeout=1.0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from harness.history.event import Event
 from harness.runtimes.calibration import default_calibration
 from harness.runtimes.cluster import TrialError
 from harness.runtimes.simulated import SimulatedCluster
-from harness.runtimes.spec import ClusterSpec
+from harness.runtimes.spec import Assignment, ClusterSpec, System
 from harness.scenario.model import Job
 from harness.worker.sink import Policy
 from harness.worker.worker import Worker
@@ -41,17 +41,25 @@ class Events:
         ]
 
 
+def assigned(approach: str, parameters: Mapping[str, Any]) -> Assignment:
+    system = APPROACHES[approach].coordinator
+    return Assignment(
+        approach=approach,
+        parameters=parameters,
+        system=None if system is None else System(system),
+    )
+
+
 def cluster_of(
     approach: str, workers: int = 2, **parameters: Any
 ) -> tuple[SimulatedCluster, Events]:
     events = Events()
+    names = [f"worker-{number + 1}" for number in range(workers)]
     spec = ClusterSpec(
         seed=7,
         jobs=(JOB,),
-        approach=approach,
-        parameters=parameters,
-        coordinator=APPROACHES[approach].coordinator,
-        offsets={f"worker-{number + 1}": 0.0 for number in range(workers)},
+        assignments=dict.fromkeys(names, assigned(approach, parameters)),
+        offsets=dict.fromkeys(names, 0.0),
         misfire_grace=1.0,
         max_instances=1,
         request_timeout=1.0,

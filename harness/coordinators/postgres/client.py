@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from hashlib import blake2b
+from typing import Any, LiteralString, TypeVar
+
+from psycopg import AsyncCursor
 
 from harness.coordinators.calls import CallLog, reported
 from harness.coordinators.errors import Indeterminate, Unavailable
 from harness.coordinators.postgres.connection import Broken, Connection, Ended
 from harness.coordinators.postgres.port import AdvisoryLock, Claim
+
+T = TypeVar("T")
 
 LOCK = "SELECT pg_try_advisory_lock(%s)"
 
@@ -36,6 +41,20 @@ async def connect(
     client = PostgresClient(url, namespace, request_timeout, calls)
     await client.open()
     return client
+
+
+class Statements:
+    """The statements of one operation, all within its deadline."""
+
+    def __init__(self, session: Connection, deadline: float) -> None:
+        self._session = session
+        self._deadline = deadline
+
+    async def execute(
+        self, query: LiteralString, parameters: Sequence[object] | None = None
+    ) -> AsyncCursor[tuple[Any, ...]]:
+        """Run a statement; raises Unavailable or Indeterminate."""
+        return await self._session.execute(query, parameters, self._deadline)
 
 
 class PostgresClient:
@@ -91,6 +110,25 @@ class PostgresClient:
             async with self._open_session(deadline) as session:
                 cursor = await session.execute(ENQUEUE, [job, due], deadline)
                 return cursor.rowcount == 1
+
+    async def transact(self, operation: str, work: Callable[[Statements], Awaitable[T]]) -> T:
+        """Do `work` in one transaction on the worker's session: all of it, or nothing."""
+        deadline = self._deadline()
+        with reported(self._calls, operation):
+            async with self._open_session(deadline) as session:
+                statements = Statements(session, deadline)
+                try:
+                    await statements.execute("BEGIN")
+                    result = await work(statements)
+                except Indeterminate as error:
+                    # Nobody will ever commit it.
+                    raise Unavailable(f"not committed: {error}") from error
+                except BaseException:
+                    with suppress(Unavailable, Indeterminate):
+                        await statements.execute("ROLLBACK")
+                    raise
+                await statements.execute("COMMIT")
+                return result
 
     async def claim(self) -> Claim | None:
         """Lock the oldest open run that nobody has locked (FOR UPDATE SKIP LOCKED).

@@ -29,6 +29,7 @@ from harness.coordinators.starting import (
     run_child,
     start_child,
 )
+from harness.scenario.model import Layout
 
 _TIMEOUT = 10.0
 _PATIENCE = 3 * _TIMEOUT
@@ -162,7 +163,7 @@ class PostgresServer(_Postgres):
     the same port with the same data.
     """
 
-    def __init__(self, programs: Path, source: str) -> None:
+    def __init__(self, programs: Path, source: str, layout: Layout) -> None:
         super().__init__(source)
         self._programs = programs
         self._child: Child | None = None
@@ -222,7 +223,7 @@ class PostgresServer(_Postgres):
 class GivenPostgres(_Postgres):
     """A database that somebody else runs. It gets schemas of our own, and nothing else."""
 
-    def __init__(self, dsn: str, source: str) -> None:
+    def __init__(self, dsn: str, source: str, layout: Layout) -> None:
         super().__init__(source)
         self._dsn = dsn
 

@@ -6,16 +6,18 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from harness.coordinators.calls import CallLog
 from harness.coordinators.errors import CoordinatorError, Indeterminate, Unavailable
 from harness.coordinators.postgres.port import AdvisoryLock, Claim
-from harness.coordinators.postgres.simulated_server import Keepalive, SimulatedPostgres
+from harness.coordinators.postgres.simulated_server import Keepalive, SimulatedPostgres, Tables
 from harness.coordinators.timing import Legs
 from harness.simulation.call import Expired
 from harness.simulation.loop import SimulatedLoop
 from harness.simulation.network import Connection, Link
+
+T = TypeVar("T")
 
 __all__ = ["Keepalive", "SimulatedPostgres", "SimulatedPostgresClient", "connect"]
 
@@ -279,6 +281,19 @@ class SimulatedPostgresClient:
                 session = await self._open_session(operation)
                 legs = self._draw("enqueue")
                 return bool(await session.execute(operation, legs, self._server.insert, job, due))
+            finally:
+                self._turn.pass_on()
+
+    async def transact(self, operation: str, work: Callable[[Tables, float], T]) -> T:
+        """Do `work` on the server's tables at its clock's time, in one step on our session."""
+        with self._operation(operation) as running:
+            await self._take_turn(running)
+            try:
+                session = await self._open_session(running)
+                result: T = await session.execute(
+                    running, self._draw(operation), self._server.transact, work
+                )
+                return result
             finally:
                 self._turn.pass_on()
 

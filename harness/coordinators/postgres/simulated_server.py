@@ -17,6 +17,10 @@ Row = tuple[float, str]
 """A run in the queue as (due, job): the order in which runs are claimed."""
 
 
+Tables = dict[str, dict[str, Any]]
+"""Tables by name; each has its rows by key, which are plain data."""
+
+
 @dataclass(frozen=True, slots=True)
 class Keepalive:
     """When a server's kernel gives up a connection on which nothing arrives any more.
@@ -75,6 +79,7 @@ class SimulatedPostgres(SimulatedServer):
         self._runs: set[Row] = set()
         # The runs that are neither done nor locked, and no others: a claim takes the first.
         self._open: list[Row] = []
+        self.tables: Tables = {}
 
     def forget(self, handle: str) -> bool:
         """pg_terminate_backend of that process id, in decimal; False where there is none."""
@@ -145,6 +150,10 @@ class SimulatedPostgres(SimulatedServer):
         heappush(self._open, row)
         return True
 
+    def transact(self, _session: Session, work: Callable[[Tables, float], Any]) -> Any:
+        """A transaction that is over in one step."""
+        return work(self.tables, self.clock())
+
     def begin_and_select(self, session: Session) -> Row | None:
         """BEGIN; SELECT ... ORDER BY due, job FOR UPDATE SKIP LOCKED LIMIT 1."""
         session.row = heappop(self._open) if self._open else None
@@ -186,6 +195,7 @@ class SimulatedPostgres(SimulatedServer):
         """Forget the queue; locks and claims went with the sessions."""
         self._runs.clear()
         self._open.clear()
+        self.tables.clear()
 
     def _execute(
         self,

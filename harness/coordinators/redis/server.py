@@ -23,6 +23,7 @@ from harness.coordinators.starting import (
     end_child,
     start_child,
 )
+from harness.scenario.model import Layout
 
 _TIMEOUT = 10.0
 _DEFAULT_PORT = 6379
@@ -99,7 +100,7 @@ class RedisServer(_Redis):
     Started again after it ended, it comes back at the same port, empty.
     """
 
-    def __init__(self, program: Path, source: str) -> None:
+    def __init__(self, program: Path, source: str, layout: Layout) -> None:
         super().__init__(source)
         self._program = program
         self._child: Child | None = None
@@ -134,7 +135,7 @@ class RedisServer(_Redis):
 class GivenRedis(_Redis):
     """A server that somebody else runs. It gets keys of our own prefix, and nothing else."""
 
-    def __init__(self, url: str, source: str) -> None:
+    def __init__(self, url: str, source: str, layout: Layout) -> None:
         super().__init__(source)
         self._given = url
 

@@ -27,6 +27,7 @@ from harness.coordinators.starting import (
     end_child,
     start_child,
 )
+from harness.scenario.model import Layout
 
 T = TypeVar("T")
 
@@ -132,7 +133,7 @@ class ZooKeeperServer(_ZooKeeper):
     Started again after it ended, it comes back at the same port with the same data.
     """
 
-    def __init__(self, java: Path, classpath: str, source: str) -> None:
+    def __init__(self, java: Path, classpath: str, source: str, layout: Layout) -> None:
         super().__init__(source)
         self._java = java
         self._classpath = classpath
@@ -171,7 +172,7 @@ class ZooKeeperServer(_ZooKeeper):
 class GivenZooKeeper(_ZooKeeper):
     """An ensemble that somebody else runs. It gets one node of our own, and nothing else."""
 
-    def __init__(self, hosts: str, source: str) -> None:
+    def __init__(self, hosts: str, source: str, layout: Layout) -> None:
         super().__init__(source)
         self._given = hosts
 

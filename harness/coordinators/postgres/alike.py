@@ -1,0 +1,5 @@
+"""Operations of Postgres that calibration does not measure, and what each takes as long as."""
+
+from collections.abc import Mapping
+
+ALIKE: Mapping[str, str] = {}
