@@ -130,7 +130,7 @@ class Cluster(Protocol):
         ...
 
     async def start_node(self, node: str, keep_data: bool) -> Landed:
-        """Start a node that is down, with its data or empty, and wait until it answers."""
+        """Start a node that is down, with what it has on disk or empty; wait until it answers."""
         ...
 
     async def pause_node(self, node: str) -> Landed:

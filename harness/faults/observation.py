@@ -21,10 +21,32 @@ class HeldLease:
     handle: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """An event that was watched for, and who led and who held a lease right before or after it."""
+
+    event: Event
+    leaders: frozenset[str]
+    holders: frozenset[str]
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Whom the event is about: its worker, or the targets of its fault."""
+        if self.event.worker is not None:
+            return (self.event.worker,)
+        return self.event.targets or ()
+
+
+Watcher = Callable[[Sighting], None]
+
+
 class Observation:
     """The trial as seen so far. Fed with every event, in the order in which they are learnt."""
 
     def __init__(self) -> None:
+        self._watchers: dict[str, list[Watcher]] = {}
+        self._landings: list[asyncio.Future[None]] = []
+        self._first: dict[str, float] = {}
         self._up: dict[str, bool] = {}
         self._runs: dict[str, str] = {}
         self._leases: dict[str, HeldLease] = {}
@@ -50,6 +72,36 @@ class Observation:
         """The leases that a worker holds, in the order in which they were granted."""
         return [lease for lease in self._leases.values() if lease.worker == worker]
 
+    def first_of(self, job: str) -> float | None:
+        """When the first event of a job happened; None as long as there is none."""
+        return self._first.get(job)
+
+    def watch(self, kind: str, watcher: Watcher) -> None:
+        """Call the watcher at every event of that kind, before `record` returns."""
+        self._watchers.setdefault(kind, []).append(watcher)
+
+    def unwatch(self, kind: str, watcher: Watcher) -> None:
+        """Call it no more; harmless where it is not called anyway."""
+        watchers = self._watchers.get(kind, [])
+        if watcher in watchers:
+            watchers.remove(watcher)
+
+    def await_landing(self, landing: asyncio.Future[None]) -> None:
+        """Something that the event at hand brought about is under way until the future is done."""
+        self._landings.append(landing)
+
+    @property
+    def landings(self) -> frozenset[asyncio.Future[None]]:
+        """All that events so far have brought about and that is under way."""
+        return frozenset(landing for landing in self._landings if not landing.done())
+
+    async def settled(self) -> None:
+        """Wait until all is over that events so far have brought about and that is under way."""
+        while pending := [landing for landing in self._landings if not landing.done()]:
+            self._landings = pending
+            await asyncio.wait(pending)
+        self._landings = []
+
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until an event makes the condition true."""
         while not condition():
@@ -58,7 +110,28 @@ class Observation:
             await waiter
 
     def record(self, event: Event) -> None:
-        """Take note of an event."""
+        """Take note of an event, and tell those who watch for its kind."""
+        watchers = self._watchers.get(event.kind)
+        if not watchers:
+            self._note(event)
+        else:
+            leaders, holders = self.leaders(), self.holders()
+            self._note(event)
+            sighting = Sighting(
+                event,
+                frozenset([*leaders, *self.leaders()]),
+                frozenset([*holders, *self.holders()]),
+            )
+            for watcher in tuple(watchers):
+                watcher(sighting)
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _note(self, event: Event) -> None:
+        if event.job is not None and event.job not in self._first:
+            self._first[event.job] = event.at
         match event.kind:
             case "worker.ready":
                 self._up[event.worker or ""] = True
@@ -80,10 +153,6 @@ class Observation:
                 )
             case "lease.released" | "lease.lost":
                 self._leases.pop(event.lease or "", None)
-        waiting, self._waiting = self._waiting, []
-        for waiter in waiting:
-            if not waiter.done():
-                waiter.set_result(None)
 
     def _end_lease_of(self, run: Event) -> None:
         """A lease of a single run is over with it, also one that is left to expire."""

@@ -9,7 +9,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from harness.faults.cluster import Cluster, Landed
-from harness.faults.fault import STRICT, Fault, each
+from harness.faults.fault import STRICT, Fault, each, each_that_is_left
 from harness.scenario.duration import Seconds
 
 
@@ -34,4 +34,4 @@ class Pause(Fault):
 
     async def undo(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
         """Continue them."""
-        return await each(cluster.resume, targets)
+        return await each_that_is_left(cluster.resume, targets)

@@ -12,22 +12,37 @@ from harness.faults import FAULTS
 from harness.faults.cluster import Landed, NotLanded, TargetGone
 from harness.faults.crash import Crash
 from harness.faults.expire import Expire
-from harness.faults.fault import each
-from harness.faults.partition import Partition
-from harness.faults.pause import Pause
+from harness.faults.fault import each, each_that_is_left
 from harness.history.event import Event
+from harness.scenario.model import Job
 from harness.scenario.target import Form, Target
 from tests.faults.fake_cluster import FakeCluster
 
-WRITTEN: dict[str, dict[str, str]] = {
+WRITTEN: dict[str, dict[str, Any]] = {
     "crash": {"target": "running", "every": "5s", "restart_after": "2s"},
+    "stop": {"target": "running", "at": "5s", "restart_after": "2s"},
     "pause": {"target": "leader", "at": "5s", "for": "2s"},
+    "thundering-herd": {"at": "5s"},
     "partition": {"target": "50%", "at": "5s", "for": "2s", "direction": "requests"},
+    "delay": {"target": "all", "at": "5s", "for": "2s", "delay": "50ms", "direction": "replies"},
+    "jitter": {"target": "all", "at": "5s", "for": "2s", "spread": "80ms"},
+    "loss": {"target": "random", "at": "5s", "for": "2s", "share": 0.2},
+    "reset": {"target": "holder", "every": "5s"},
+    "refuse": {"target": "worker-1", "at": "5s", "for": "2s"},
     "expire": {"target": "holder", "at": "5s"},
+    "clock-skew": {"target": "worker-1", "at": "5s", "for": "2s", "jump": "-1s", "drift": 0.01},
+    "failing-job": {"at": "5s", "for": "2s", "share": 0.3, "job": "report"},
+    "load-spike": {"at": "5s", "for": "2s", "jobs": 2, "every": "500ms", "takes": "10ms"},
+    "coordinator-restart": {"at": "5s", "keep_data": False},
+    "coordinator-outage": {"at": "5s", "for": "2s"},
+    "coordinator-pause": {"at": "5s", "for": "2s", "nodes": "leader"},
+    "coordinator-failover": {"every": "5s", "lag": "100ms"},
 }
+OF_COORDINATORS = [name for name in FAULTS if name.startswith("coordinator-")]
+AIMED = [name for name, written in WRITTEN.items() if "target" in written]
 
 
-def read(name: str, **written: str) -> Any:
+def read(name: str, /, **written: Any) -> Any:
     return TypeAdapter(FAULTS[name]).validate_python(written)
 
 
@@ -38,18 +53,58 @@ def test_every_fault_is_read_as_a_scenario_writes_it(name: str) -> None:
     assert isinstance(fault.target, Target)
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", sorted(FAULTS.keys() - {"load-spike"}))
 def test_a_fault_needs_a_time(name: str) -> None:
     written = {key: value for key, value in WRITTEN[name].items() if key not in ("at", "every")}
-    with pytest.raises(ValidationError, match="give a time: 'at', or 'every'"):
+    with pytest.raises(ValidationError, match="give a time: 'at', or 'every', or 'when'"):
         read(name, **written)
+    assert read(name, **written, when={"kind": "run.started"}).at is None
+    with pytest.raises(ValidationError, match="give either 'at' and 'every', or 'when'"):
+        read(name, **WRITTEN[name], when={"kind": "run.started"})
+
+
+@pytest.mark.parametrize("name", AIMED)
+def test_a_fault_needs_a_target(name: str) -> None:
+    written = {key: value for key, value in WRITTEN[name].items() if key != "target"}
+    with pytest.raises(ValidationError, match="give a target"):
+        read(name, **written)
+
+
+@pytest.mark.parametrize("name", AIMED)
+def test_what_waits_for_an_event_hits_whom_that_is_about(name: str) -> None:
+    left_out = ("target", "at", "every")
+    written = {key: value for key, value in WRITTEN[name].items() if key not in left_out}
+    fault = read(name, **written, when={"kind": "run.started"})
+    assert fault.target == Target(Form.SUBJECT)
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        ("thundering-herd", Form.ALL),
+        ("failing-job", Form.ALL),
+        *((name, Form.COORDINATOR) for name in OF_COORDINATORS),
+    ],
+)
+def test_some_faults_have_a_target_of_their_own(name: str, target: Form) -> None:
+    assert read(name, **WRITTEN[name]).target == Target(target)
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_needs_a_target(name: str) -> None:
-    written = {key: value for key, value in WRITTEN[name].items() if key != "target"}
-    with pytest.raises(ValidationError, match="target"):
-        read(name, **written)
+def test_the_coordinator_is_hit_by_what_is_made_for_it(name: str) -> None:
+    written = {**WRITTEN[name], "target": "coordinator"}
+    if name == "clock-skew":
+        written["drift"] = 0.0
+    if name in OF_COORDINATORS or name == "clock-skew":
+        fault = read(name, **written)
+        assert fault.hits_nodes
+        assert fault.breaks_coordinator
+    else:
+        with pytest.raises(ValidationError, match=r"target|hits workers, not the coordinator"):
+            read(name, **written)
+    if name in OF_COORDINATORS:
+        with pytest.raises(ValidationError, match="hits the coordinator, no worker"):
+            read(name, **{**written, "target": "random"})
 
 
 @pytest.mark.parametrize(
@@ -59,12 +114,28 @@ def test_a_fault_needs_a_target(name: str) -> None:
         ("crash", {"jitter": "-1s"}),
         ("crash", {"for": "1s"}),
         ("pause", {"for": "for ever"}),
+        ("pause", {"target": "subject"}),
         ("partition", {"direction": "sideways"}),
         ("expire", {"at": "5"}),
-        ("crash", {"target": "coordinator"}),
+        ("delay", {"delay": "0s"}),
+        ("loss", {"share": 0}),
+        ("loss", {"share": 1}),
+        ("failing-job", {"share": 1.5}),
+        ("clock-skew", {"jump": "0s", "drift": 0}),
+        ("clock-skew", {"drift": -1}),
+        ("clock-skew", {"nodes": 1}),
+        ("clock-skew", {"target": "coordinator"}),
+        ("load-spike", {"target": "random"}),
+        ("load-spike", {"jitter": "1s"}),
+        ("load-spike", {"when": {"kind": "run.started"}}),
+        ("load-spike", {"jobs": 0}),
+        ("load-spike", {"name": "a b"}),
+        ("coordinator-outage", {"nodes": 0}),
+        ("coordinator-outage", {"nodes": "most"}),
+        ("coordinator-failover", {"nodes": "all"}),
     ],
 )
-def test_what_makes_no_sense_is_refused(name: str, more: dict[str, str]) -> None:
+def test_what_makes_no_sense_is_refused(name: str, more: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         read(name, **{**WRITTEN[name], **more})
 
@@ -76,6 +147,12 @@ def test_faults_know_how_long_they_last() -> None:
     assert read("pause", **WRITTEN["pause"]).lasts == 2.0
     assert read("partition", **WRITTEN["partition"]).lasts == 2.0
     assert Expire(target=everybody, at=1.0).lasts == 0.0
+    assert read("thundering-herd", at="1s").lasts == 0.2
+    assert read("coordinator-restart", at="1s").lasts == 0.0
+    for name in ("delay", "jitter", "loss", "clock-skew", "failing-job"):
+        assert read(name, **WRITTEN[name]).lasts == 2.0
+        without = {key: value for key, value in WRITTEN[name].items() if key != "for"}
+        assert read(name, **without).lasts is None
 
 
 @pytest.mark.parametrize(
@@ -97,35 +174,130 @@ def test_a_repeated_fault_leaves_room_to_recover(
     assert Crash(target=Target(Form.ALL), at=at, every=every).times(30.0) == times
 
 
-OPERATIONS = [
-    (Crash(target=Target(Form.ALL), at=1.0), "kill", "start"),
-    (read("pause", **WRITTEN["pause"]), "pause", "resume"),
-    (read("partition", **WRITTEN["partition"]), "cut", "heal"),
-]
+# What a fault as above asks of the cluster, what of its undoing, and what it says of itself.
+DOES: dict[str, tuple[str, Any, str | None, Any, dict[str, Any]]] = {
+    "crash": ("kill", None, "start", None, {}),
+    "stop": ("stop", None, "start", None, {}),
+    "pause": ("pause", None, "resume", None, {}),
+    "thundering-herd": ("pause", None, "resume", None, {}),
+    "partition": ("cut", {"direction": "requests"}, "heal", None, {"direction": "requests"}),
+    "delay": (
+        "slow",
+        {"delay": 0.05, "jitter": 0.0, "direction": "replies"},
+        "heal",
+        None,
+        {"delay": 0.05, "direction": "replies"},
+    ),
+    "jitter": (
+        "slow",
+        {"delay": 0.04, "jitter": 0.04, "direction": "both"},
+        "heal",
+        None,
+        {"spread": 0.08, "direction": "both"},
+    ),
+    "loss": (
+        "lose",
+        {"share": 0.2, "direction": "both"},
+        "heal",
+        None,
+        {"share": 0.2, "direction": "both"},
+    ),
+    "reset": ("reset", None, None, None, {}),
+    "refuse": ("refuse", None, "heal", None, {}),
+    "clock-skew": (
+        "skew",
+        {"jump": -1.0, "drift": 0.01},
+        "unskew",
+        None,
+        {"jump": -1.0, "drift": 0.01},
+    ),
+    "failing-job": (
+        "fail_runs",
+        {"share": 0.3, "job": "report"},
+        "fail_runs",
+        {"share": 0.0, "job": "report"},
+        {"share": 0.3, "failing": "report"},
+    ),
+    "coordinator-restart": (
+        "crash_node",
+        None,
+        "start_node",
+        {"keep_data": False},
+        {"keep_data": False},
+    ),
+    "coordinator-outage": (
+        "crash_node",
+        None,
+        "start_node",
+        {"keep_data": True},
+        {},
+    ),
+    "coordinator-pause": ("pause_node", None, "resume_node", None, {}),
+    "coordinator-failover": ("fail_over", {"lag": 0.1}, None, None, {"lag": 0.1}),
+}
+
+
+def test_every_fault_is_tested_for_what_it_does() -> None:
+    # These two have tests of their own.
+    assert DOES.keys() | {"expire", "load-spike"} == FAULTS.keys()
 
 
 @pytest.mark.virtual_time
-@pytest.mark.parametrize(("fault", "apply", "undo"), OPERATIONS)
-async def test_a_fault_does_its_work_to_all_its_targets_and_undoes_it(
-    fault: Crash | Pause | Partition, apply: str, undo: str
-) -> None:
+@pytest.mark.parametrize("name", DOES)
+async def test_a_fault_does_its_work_to_all_its_targets_and_undoes_it(name: str) -> None:
+    apply, asked, undo, undo_asked, particulars = DOES[name]
     cluster = FakeCluster()
-    landed = await fault.apply(cluster, ["worker-1", "worker-3"])
-    assert landed == Landed(0.0, "simulated")
-    await fault.undo(cluster, ["worker-1", "worker-3"])
+    fault = read(name, **WRITTEN[name])
+    first, _, third = cluster.nodes if fault.hits_nodes else cluster.workers
+    assert await fault.apply(cluster, [first, third]) == Landed(0.0, "simulated")
+    if undo is not None:
+        await fault.undo(cluster, [first, third])
     assert cluster.operations() == [
-        (apply, "worker-1"),
-        (apply, "worker-3"),
-        (undo, "worker-1"),
-        (undo, "worker-3"),
+        (operation, whom) for operation in (apply, undo) if operation for whom in (first, third)
     ]
+    assert cluster.asked == [one for one in (asked, undo_asked) if one for _ in range(2)]
+    assert fault.particulars == particulars
+    assert fault.momentary == (undo is None)
 
 
 @pytest.mark.virtual_time
-async def test_a_partition_cuts_in_its_direction() -> None:
+async def test_the_clock_of_a_coordinator_is_shifted_and_shifted_back() -> None:
     cluster = FakeCluster()
-    await read("partition", **WRITTEN["partition"]).apply(cluster, ["worker-1"])
-    assert cluster.directions == ["requests"]
+    skew = read("clock-skew", target="coordinator", at="1s", jump="2s", nodes=1)
+    await skew.apply(cluster, ["redis-1"])
+    await skew.undo(cluster, ["redis-1"])
+    assert cluster.operations() == [("shift_node_clock", "redis-1")] * 2
+    assert cluster.asked == [{"seconds": 2.0}, {"seconds": -2.0}]
+
+
+def test_a_load_spike_brings_jobs() -> None:
+    spike = read("load-spike", **WRITTEN["load-spike"])
+    assert spike.brings == (
+        Job("spike-1", 0.5, 5.0, 0.01, until=7.0),
+        Job("spike-2", 0.5, 5.0, 0.01, until=7.0),
+    )
+    assert spike.times(30.0) == [5.0]
+    named = read("load-spike", **WRITTEN["load-spike"], name="month-end")
+    assert [job.name for job in named.brings] == ["month-end-1", "month-end-2"]
+    assert read("crash", **WRITTEN["crash"]).brings == ()
+
+
+@pytest.mark.virtual_time
+async def test_a_load_spike_is_there_once_one_of_its_jobs_is_seen() -> None:
+    cluster = FakeCluster()
+    loop = asyncio.get_running_loop()
+    loop.call_later(0.1, cluster.see, "run.started", "worker-1", "report")
+    loop.call_later(0.3, cluster.see, "lease.requested", "worker-1", "spike-2")
+    landed = await read("load-spike", **WRITTEN["load-spike"]).apply(cluster, cluster.workers)
+    assert (landed.at, landed.mechanism) == (pytest.approx(0.3), "schedule")
+    assert cluster.done == []
+
+
+@pytest.mark.virtual_time
+async def test_a_load_spike_that_nobody_sees_has_failed() -> None:
+    cluster = FakeCluster()
+    with pytest.raises(NotLanded, match=r"none of its jobs was seen for 5\.5 s"):
+        await read("load-spike", **WRITTEN["load-spike"]).apply(cluster, cluster.workers)
 
 
 @pytest.mark.virtual_time
@@ -216,3 +388,26 @@ async def test_all_targets_are_attempted_before_a_failure_is_reported() -> None:
     with pytest.raises(NotLanded, match="no"):
         await each(fail_first, ["worker-1", "worker-2"])
     assert attempted == ["worker-2"]
+
+
+async def test_who_is_gone_needs_no_undoing() -> None:
+    async def some(target: str) -> Landed:
+        if target == "worker-1":
+            raise TargetGone("worker-1 is gone")
+        return Landed(1.0, "simulated")
+
+    assert await each_that_is_left(some, ["worker-1", "worker-2"]) == Landed(1.0, "simulated")
+    with pytest.raises(TargetGone):
+        await each_that_is_left(some, ["worker-1"])
+
+
+async def test_who_is_left_must_be_undone() -> None:
+    async def some(target: str) -> Landed:
+        if target == "worker-1":
+            raise TargetGone("worker-1 is gone")
+        if target == "worker-2":
+            raise NotLanded("worker-2 would not")
+        return Landed(1.0, "simulated")
+
+    with pytest.raises(NotLanded, match="worker-2 would not"):
+        await each_that_is_left(some, ["worker-1", "worker-2", "worker-3"])

@@ -8,13 +8,19 @@ from typing import Any
 import pytest
 
 from harness.faults.cluster import NotLanded, TargetGone
+from harness.faults.coordinator_failover import CoordinatorFailover
+from harness.faults.coordinator_outage import CoordinatorOutage
+from harness.faults.coordinator_restart import CoordinatorRestart
 from harness.faults.crash import Crash
+from harness.faults.delay import Delay
 from harness.faults.expire import Expire
 from harness.faults.fault import Fault
 from harness.faults.injection import inject_all
 from harness.faults.partition import Partition
 from harness.faults.pause import Pause
 from harness.faults.plan import PlannedFault
+from harness.faults.reset import Reset
+from harness.faults.thundering_herd import ThunderingHerd
 from harness.history.event import Event
 from harness.scenario.target import parse_target
 from tests.faults.fake_cluster import FakeCluster, planned
@@ -278,3 +284,67 @@ async def test_the_effect_holds_for_as_long_as_asked_from_its_moment_on() -> Non
     cluster.takes["cut"] = 0.5
     await inject(cluster, planned(partition(lasts=2.0)))
     assert cluster.done == [(1.0, "cut", "worker-1"), (3.0, "heal", "worker-1")]
+
+
+async def test_a_restart_of_a_coordinator_is_over_once_it_is_up_again() -> None:
+    cluster = FakeCluster(nodes=2)
+    cluster.takes["start_node"] = 0.5
+    await inject(cluster, planned(CoordinatorRestart(at=1.0, keep_data=False)))
+    assert cluster.done == [
+        (1.0, "crash_node", "redis-1"),
+        (1.0, "crash_node", "redis-2"),
+        (1.0, "start_node", "redis-1"),
+        (1.0, "start_node", "redis-2"),
+    ]
+    assert [event.kind for event in cluster.events] == ["fault.injected", "fault.healed"]
+    for event in cluster.events:
+        assert event.targets == ("redis-1", "redis-2")
+        assert event.extra == {"keep_data": False}
+
+
+async def test_a_failover_lasts_from_the_crash_until_another_node_leads() -> None:
+    cluster = FakeCluster()
+    cluster.takes["fail_over"] = 1.5
+    await inject(cluster, planned(CoordinatorFailover(at=1.0, lag=0.2)))
+    assert cluster.done == [(1.0, "fail_over", "redis-1")]
+    assert cluster.faults() == [
+        ("fault.injected", "coordinator-failover#1", 1.0),
+        ("fault.healed", "coordinator-failover#1", 2.5),
+    ]
+
+
+async def test_the_end_of_the_trial_brings_the_coordinator_back() -> None:
+    cluster = FakeCluster()
+    outage = CoordinatorOutage(at=1.0, nodes=1, **{"for": 60.0})  # type: ignore[arg-type]
+    await inject(cluster, planned(outage), until=5.0)
+    (_, crash_node, node), (end, start_node, same) = cluster.done
+    assert (crash_node, start_node, end) == ("crash_node", "start_node", 5.0)
+    assert node == same
+
+
+async def test_what_has_no_end_stays_and_leaves_its_targets_to_others() -> None:
+    cluster = FakeCluster()
+    delay = Delay(target=parse_target("worker-1"), at=1.0, delay=0.1)
+    await inject(cluster, planned(delay), planned(pause("worker-1"), at=2.0))
+    assert cluster.operations() == [
+        ("slow", "worker-1"),
+        ("pause", "worker-1"),
+        ("resume", "worker-1"),
+    ]
+
+
+async def test_a_herd_is_let_go_at_one_instant() -> None:
+    cluster = FakeCluster()
+    await inject(cluster, planned(ThunderingHerd(at=1.0)))
+    assert cluster.done == [
+        *((1.0, "pause", worker) for worker in cluster.workers),
+        *((1.2, "resume", worker) for worker in cluster.workers),
+    ]
+
+
+async def test_what_is_momentary_and_fails_has_nothing_to_undo() -> None:
+    cluster = FakeCluster()
+    cluster.fails["reset", "worker-1"].append(NotLanded("it would not break"))
+    await inject(cluster, planned(Reset(target=parse_target("worker-1"), at=1.0)))
+    assert [kind for kind, _, _ in cluster.faults()] == ["fault.failed"]
+    assert cluster.operations() == [("reset", "worker-1")]

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from harness.faults.observation import HeldLease, Observation
+from harness.faults.observation import HeldLease, Observation, Sighting
 from harness.history.event import Event
 
 
@@ -152,3 +152,86 @@ async def test_all_who_wait_are_woken_but_who_gave_up() -> None:
         asyncio.CancelledError,
         type(None),
     ]
+
+
+def watched(observation: Observation, kind: str) -> list[Sighting]:
+    """What a watcher is told of events of that kind."""
+    told: list[Sighting] = []
+    observation.watch(kind, told.append)
+    return told
+
+
+def test_who_watches_is_told_before_the_record_is_over() -> None:
+    observation = Observation()
+    told = watched(observation, "run.started")
+    also_told = watched(observation, "run.started")
+    event = run("started", "worker-1")
+    observation.record(event)
+    assert [one.event for one in told] == [one.event for one in also_told] == [event]
+    observation.record(run("finished", "worker-1"))
+    assert len(told) == 1
+    assert told[0].subjects == ("worker-1",)
+
+
+def test_who_watches_no_more_is_told_no_more() -> None:
+    observation = Observation()
+    told: list[Sighting] = []
+
+    def once(sighting: Sighting) -> None:
+        told.append(sighting)
+        observation.unwatch("run.started", once)
+
+    observation.watch("run.started", once)
+    later = watched(observation, "run.started")
+    observation.record(run("started", "worker-1"))
+    observation.record(run("started", "worker-1", "2"))
+    assert (len(told), len(later)) == (1, 2)
+    observation.unwatch("run.started", once)
+    observation.unwatch("lease.lost", once)
+
+
+def test_roles_are_those_right_before_and_right_after_the_event() -> None:
+    observation = Observation()
+    granted = watched(observation, "lease.granted")
+    lost = watched(observation, "lease.lost")
+    observation.record(lease("granted", "worker-1", job=None))
+    observation.record(lease("granted", "worker-2"))
+    observation.record(lease("lost", "worker-1"))
+    assert [sorted(one.leaders) for one in granted] == [["worker-1"], ["worker-1"]]
+    assert [sorted(one.holders) for one in granted] == [["worker-1"], ["worker-1", "worker-2"]]
+    assert sorted(lost[0].leaders) == ["worker-1"]
+
+
+def test_a_fault_is_about_its_targets() -> None:
+    observation = Observation()
+    told = watched(observation, "fault.injected")
+    observation.record(Event(at=1.0, kind="fault.injected", targets=("worker-2", "worker-3")))
+    observation.record(Event(at=1.0, kind="fault.injected"))
+    assert [one.subjects for one in told] == [("worker-2", "worker-3"), ()]
+
+
+def test_the_first_event_of_a_job_is_remembered() -> None:
+    observation = Observation()
+    assert observation.first_of("report") is None
+    observation.record(Event(at=2.0, kind="lease.requested", worker="worker-1", job="report"))
+    observation.record(Event(at=3.0, kind="run.started", worker="worker-1", job="report"))
+    assert observation.first_of("report") == 2.0
+
+
+async def test_it_settles_once_all_that_is_under_way_has_landed() -> None:
+    observation = Observation()
+    await asyncio.wait_for(observation.settled(), 5)
+    loop = asyncio.get_running_loop()
+    first, second = loop.create_future(), loop.create_future()
+    observation.await_landing(first)
+    settled = asyncio.create_task(observation.settled())
+    await asyncio.sleep(0)
+    # What a landing brings about in turn is waited for too.
+    observation.await_landing(second)
+    first.set_result(None)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not settled.done()
+    second.set_result(None)
+    await asyncio.wait_for(settled, 5)
+    await asyncio.wait_for(observation.settled(), 5)

@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from harness.faults.crash import Crash
 from harness.faults.expire import Expire
-from harness.faults.plan import plan_faults
+from harness.faults.fault import Fault
+from harness.faults.plan import breakpoints_of, plan_faults
+from harness.faults.stop import Stop
+from harness.faults.when import When
 from harness.scenario.target import Form, Target
 
 RANDOM = Target(Form.RANDOM)
@@ -53,9 +56,11 @@ def test_jitter_stays_within_its_bounds_and_the_trial(seed: int, jitter: float) 
     plan = plan_faults([("crash", jittery(jitter))], seed, 30.0)
     assert len(plan) == 5
     for one in plan:
+        assert one.at is not None
         assert 0.0 <= one.at <= 0.95 * 30.0
     if jitter < 2.5:
         for one, at in zip(plan, (5.0, 10.0, 15.0, 20.0, 25.0), strict=True):
+            assert one.at is not None
             assert abs(one.at - at) <= jitter + 1e-6
     ids = [one.id for one in plan]
     assert ids == [f"crash#{number}" for number in range(1, 6)]
@@ -63,14 +68,16 @@ def test_jitter_stays_within_its_bounds_and_the_trial(seed: int, jitter: float) 
 
 def test_chance_leaves_a_fault_near_the_end_where_it_was_asked_for_or_before() -> None:
     late = Crash(target=RANDOM, at=29.0, jitter=5.0)
-    drawn = [plan_faults([("crash", late)], seed, 30.0)[0].at for seed in range(50)]
+    drawn = [plan_faults([("crash", late)], seed, 30.0)[0].at or 0.0 for seed in range(50)]
     assert max(drawn) == 29.0
     assert 24.0 <= min(drawn) < 29.0
 
 
 def test_jitter_moves_each_repetition_by_itself() -> None:
     plan = plan_faults([("crash", jittery(2.0))], 7, 30.0)
-    moved = {round(one.at - at, 6) for one, at in zip(plan, (5, 10, 15, 20, 25), strict=True)}
+    moved = {
+        round((one.at or 0.0) - at, 6) for one, at in zip(plan, (5, 10, 15, 20, 25), strict=True)
+    }
     assert len(moved) == 5
 
 
@@ -85,3 +92,35 @@ def test_a_fault_is_not_moved_by_the_ones_that_follow_it(other: Crash) -> None:
 
 def test_no_faults_are_no_plan() -> None:
     assert plan_faults([], 7, 30.0) == ()
+
+
+def awaiting(kind: str, **more: float) -> Crash:
+    return Crash(when=When(kind=kind, **more))  # type: ignore[arg-type]
+
+
+def test_what_waits_for_an_event_comes_last_and_moves_nobody() -> None:
+    jittered = ("crash", jittery(2.0))
+    waiting = [("crash", awaiting("run.started")), ("expire", Expire(when=When(kind="lease.lost")))]
+    plan = plan_faults([jittered, *waiting], 7, 30.0)
+    assert [(one.id, one.at) for one in plan[5:]] == [("crash#6", None), ("expire#1", None)]
+    assert plan[:5] == plan_faults([jittered], 7, 30.0)
+    assert plan == plan_faults([jittered, *waiting], 7, 30.0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "kinds"),
+    [
+        (awaiting("lease.requested"), {"lease.requested"}),
+        (awaiting("lease.requested", nth=3), {"lease.requested"}),
+        # It goes on meanwhile.
+        (awaiting("lease.requested", after=0.02), set()),
+        # The runner says so, not the worker.
+        (awaiting("fault.injected"), set()),
+        (awaiting("worker.exited"), set()),
+        # Nobody can stop in good order and stand still.
+        (Stop(when=When(kind="run.started")), set()),
+        (Crash(target=RANDOM, at=1.0), set()),
+    ],
+)
+def test_workers_stand_still_where_a_fault_follows_at_once(fault: Fault, kinds: set[str]) -> None:
+    assert breakpoints_of(plan_faults([("some", fault)], 7, 30.0)) == kinds

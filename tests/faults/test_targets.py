@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 
 from harness.faults.cluster import NotLanded
+from harness.faults.coordinator_failover import CoordinatorFailover
+from harness.faults.coordinator_pause import CoordinatorPause
 from harness.faults.crash import Crash
+from harness.faults.delay import Delay
 from harness.faults.expire import Expire
+from harness.faults.failing_job import FailingJob
+from harness.faults.load_spike import LoadSpike
+from harness.faults.partition import Partition
 from harness.faults.plan import PlannedFault
 from harness.faults.targets import Targets
+from harness.faults.trigger import Occasion
+from harness.faults.when import When
 from harness.scenario.target import parse_target
 from tests.faults.fake_cluster import FakeCluster, planned
 
@@ -22,10 +31,16 @@ def crash(target: str | int, number: int = 1, at: float = 0.0) -> PlannedFault:
     return planned(Crash(target=parse_target(target), at=at), at, number)
 
 
+def due(one: PlannedFault, *subjects: str) -> Occasion:
+    """Its moment has come; it may be about somebody."""
+    return Occasion(one, one.at or 0.0, subjects)
+
+
 async def chosen(
     cluster: FakeCluster, target: str | int, seed: int = 7, number: int = 1
 ) -> tuple[str, ...]:
-    async with Targets(cluster, seed, patience=1.0).chosen(crash(target, number)) as victims:
+    targets = Targets(cluster, seed, patience=1.0)
+    async with targets.chosen(due(crash(target, number))) as victims:
         return victims
 
 
@@ -107,11 +122,11 @@ async def test_what_needs_a_lease_hits_only_who_holds_one() -> None:
     expire = planned(Expire(target=parse_target("random"), at=0.0), at=0.0)
     cluster.see("lease.granted", "worker-2")
     for seed in range(20):
-        async with Targets(cluster, seed, patience=1.0).chosen(expire) as victims:
+        async with Targets(cluster, seed, patience=1.0).chosen(due(expire)) as victims:
             assert victims == ("worker-2",)
     cluster.see("lease.released", "worker-2")
     with pytest.raises(NotLanded, match="random matched no worker that holds a lease for 1 s"):
-        async with Targets(cluster, 7, patience=1.0).chosen(expire):
+        async with Targets(cluster, 7, patience=1.0).chosen(due(expire)):
             pass
 
 
@@ -119,7 +134,7 @@ async def test_patience_counts_from_the_planned_time() -> None:
     cluster = FakeCluster()
     await asyncio.sleep(5.0)
     with pytest.raises(NotLanded):
-        async with Targets(cluster, 7, patience=2.0).chosen(crash("running", at=4.0)):
+        async with Targets(cluster, 7, patience=2.0).chosen(due(crash("running", at=4.0))):
             pass
     assert cluster.now() == pytest.approx(6.0)
 
@@ -129,14 +144,14 @@ async def test_a_worker_in_the_hands_of_one_fault_is_not_hit_by_another() -> Non
     targets = Targets(cluster, 7, patience=1.0)
     async with AsyncExitStack() as faults:
         victims = [
-            await faults.enter_async_context(targets.chosen(crash("random", number)))
+            await faults.enter_async_context(targets.chosen(due(crash("random", number))))
             for number in (1, 2, 3)
         ]
         assert sorted(victims) == [("worker-1",), ("worker-2",), ("worker-3",)]
         with pytest.raises(NotLanded):
-            await faults.enter_async_context(targets.chosen(crash("random", 4)))
+            await faults.enter_async_context(targets.chosen(due(crash("random", 4))))
     # And when they let go, all may be hit again.
-    async with targets.chosen(crash("all", 5)) as everybody:
+    async with targets.chosen(due(crash("all", 5))) as everybody:
         assert everybody == cluster.workers
 
 
@@ -144,7 +159,130 @@ async def test_a_worker_is_let_go_after_an_error_too() -> None:
     cluster = FakeCluster(workers=1)
     targets = Targets(cluster, 7, patience=1.0)
     with pytest.raises(KeyError):
-        async with targets.chosen(crash("random")):
+        async with targets.chosen(due(crash("random"))):
             raise KeyError
-    async with targets.chosen(crash("random", 2)) as victims:
+    async with targets.chosen(due(crash("random", 2))) as victims:
         assert victims == ("worker-1",)
+
+
+def subjected(number: int = 1) -> PlannedFault:
+    return planned(Crash(when=When(kind="run.started")), number=number)
+
+
+async def test_a_subject_is_whom_the_event_is_about() -> None:
+    cluster = FakeCluster()
+    targets = Targets(cluster, 7, patience=1.0)
+    async with targets.chosen(due(subjected(), "worker-2")) as victims:
+        assert victims == ("worker-2",)
+    async with targets.chosen(due(subjected(), "worker-3", "worker-1")) as victims:
+        assert victims == ("worker-1", "worker-3")
+
+
+async def test_a_subject_may_be_in_the_hands_of_another_fault() -> None:
+    cluster = FakeCluster()
+    targets = Targets(cluster, 7, patience=1.0)
+    async with targets.chosen(due(crash("worker-2"))):
+        async with targets.chosen(due(subjected(2), "worker-2")) as victims:
+            assert victims == ("worker-2",)
+        # The other one has it still.
+        with pytest.raises(NotLanded):
+            async with targets.chosen(due(crash("worker-2", 3))):
+                pass
+
+
+@pytest.mark.parametrize("subjects", [(), ("redis-1",)])
+async def test_an_event_may_be_about_no_worker(subjects: tuple[str, ...]) -> None:
+    with pytest.raises(NotLanded, match="the event that it follows is about no worker"):
+        async with Targets(FakeCluster(), 7).chosen(due(subjected(), *subjects)):
+            pass
+
+
+async def test_others_may_hit_the_targets_of_a_fault_that_shares_them() -> None:
+    cluster = FakeCluster()
+    targets = Targets(cluster, 7, patience=1.0)
+    failing = planned(FailingJob(at=1.0), number=1)
+    spike = LoadSpike(at=1.0, jobs=1, every=1.0, **{"for": 1.0})  # type: ignore[arg-type]
+    async with targets.chosen(due(failing)) as victims:
+        assert victims == cluster.workers
+        async with targets.chosen(due(planned(spike))) as everybody:
+            assert everybody == cluster.workers
+            async with targets.chosen(due(crash("all", 2))) as hit:
+                assert hit == cluster.workers
+
+
+async def test_a_link_that_is_bad_to_the_end_is_not_made_worse_and_healed() -> None:
+    cluster = FakeCluster(workers=2)
+    targets = Targets(cluster, 7, patience=1.0)
+    slow = due(planned(Delay(target=parse_target("worker-1"), at=0.0, delay=0.1), 0.0))
+    async with targets.chosen(slow) as victims:
+        targets.keep(slow, victims)
+    cut = Partition(target=parse_target("random"), at=0.0, **{"for": 1.0})  # type: ignore[arg-type]
+    for number in range(10):
+        async with targets.chosen(due(planned(cut, 0.0, number))) as victims:
+            assert victims == ("worker-2",)
+    # What does not touch the link may hit it.
+    async with targets.chosen(due(crash("worker-1"))) as victims:
+        assert victims == ("worker-1",)
+
+
+def node_pause(nodes: Any, number: int = 1) -> PlannedFault:
+    written: dict[str, Any] = {"at": 0.0, "nodes": nodes, "for": 1.0}
+    return planned(CoordinatorPause(**written), 0.0, number)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "possible"),
+    [
+        ("all", {("redis-1", "redis-2", "redis-3")}),
+        ("leader", {("redis-1",)}),
+        (1, {("redis-1",), ("redis-2",), ("redis-3",)}),
+        (3, {("redis-1", "redis-2", "redis-3")}),
+    ],
+)
+async def test_a_fault_of_a_coordinator_hits_nodes_and_no_worker(
+    nodes: Any, possible: set[tuple[str, ...]]
+) -> None:
+    found = set()
+    for seed in range(40):
+        targets = Targets(FakeCluster(), seed, patience=1.0)
+        async with (
+            targets.chosen(due(node_pause(nodes))) as victims,
+            targets.chosen(due(crash("all"))) as workers,
+        ):
+            found.add(victims)
+            assert len(workers) == 3
+    assert found == possible
+
+
+async def test_two_faults_at_once_do_not_hit_the_same_node() -> None:
+    targets = Targets(FakeCluster(), 7, patience=1.0)
+    async with AsyncExitStack() as faults:
+        victims = [
+            await faults.enter_async_context(targets.chosen(due(node_pause(1, number))))
+            for number in (1, 2, 3)
+        ]
+        assert sorted(victims) == [("redis-1",), ("redis-2",), ("redis-3",)]
+        for nodes in ("all", "leader", 1):
+            with pytest.raises(NotLanded, match="other faults have them in their hands"):
+                await faults.enter_async_context(targets.chosen(due(node_pause(nodes, 4))))
+    async with targets.chosen(due(node_pause("all", 5))) as everything:
+        assert len(everything) == 3
+
+
+async def test_a_leading_node_is_waited_for() -> None:
+    cluster = FakeCluster()
+    nobody = NotLanded("nobody leads")
+    cluster.fails["leading_nodes", ""].extend([nobody] * 5)
+    failover = planned(CoordinatorFailover(at=0.0), 0.0)
+    async with Targets(cluster, 7, patience=1.0).chosen(due(failover)) as victims:
+        assert victims == ("redis-1",)
+    cluster.fails["leading_nodes", ""].extend([nobody] * 1000)
+    with pytest.raises(NotLanded, match="no node to hit for 2 s: nobody leads"):
+        async with Targets(cluster, 7, patience=2.0).chosen(due(failover)):
+            pass
+
+
+async def test_there_may_be_fewer_nodes_than_are_wanted() -> None:
+    with pytest.raises(NotLanded, match="it wants 4 nodes, and there are 3"):
+        async with Targets(FakeCluster(), 7).chosen(due(node_pause(4))):
+            pass
