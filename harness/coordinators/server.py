@@ -105,7 +105,7 @@ class Server(Protocol):
         ...
 
     async def restart(self, node: str, keep_data: bool) -> None:
-        """Start a node that is down, at the same port; with its data, or empty.
+        """Start a node that is down, at the same port; with what it has on disk, or empty.
 
         Empty, it has the namespaces that were created, with nothing in them.
         """

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,10 +37,16 @@ class Child:
 
 def free_port() -> int:
     """A port of the loopback address that nobody has now; somebody may have it a moment later."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """As many different ones."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind((HOST, 0))
+        return [probe.getsockname()[1] for probe in probes]
 
 
 def check_namespace(namespace: str) -> str:
@@ -138,10 +145,10 @@ async def ask(
 def last_line(log: Path) -> str:
     """The last line of a log that says something; lines of a stack trace do not.
 
-    A line that is marked as fatal says more than what follows it.
+    A line that is marked as fatal, or as an error, says more than what follows it.
     """
     lines = [line for line in _text(log).splitlines() if line.strip() and not line[0].isspace()]
-    fatal = [line for line in lines if "FATAL:" in line]
+    fatal = [line for line in lines if "FATAL:" in line or ": error: " in line]
     return ["its log is empty", *lines, *fatal][-1].strip()[:300]
 
 

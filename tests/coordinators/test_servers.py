@@ -22,12 +22,15 @@ from redis.asyncio import Redis
 
 from harness.coordinators.found import Found
 from harness.coordinators.machine import Machine
-from harness.coordinators.postgres.server import GivenPostgres, PostgresServer
-from harness.coordinators.redis.server import GivenRedis, RedisServer
+from harness.coordinators.postgres.own import PostgresServer
+from harness.coordinators.postgres.server import GivenPostgres
+from harness.coordinators.redis.own import RedisServer
+from harness.coordinators.redis.server import GivenRedis
 from harness.coordinators.server import Server, ServerError
 from harness.coordinators.sources import FINDERS, find, server_for
 from harness.coordinators.starting import free_port, start_child
-from harness.coordinators.zookeeper.server import GivenZooKeeper, ZooKeeperServer
+from harness.coordinators.zookeeper.own import ZooKeeperServer
+from harness.coordinators.zookeeper.server import GivenZooKeeper
 
 pytestmark = pytest.mark.live
 

@@ -13,7 +13,12 @@ from psycopg import AsyncCursor
 from harness.coordinators.calls import CallLog, reported
 from harness.coordinators.errors import Indeterminate, Unavailable
 from harness.coordinators.postgres.connection import Broken, Connection, Ended
+from harness.coordinators.postgres.leader_row.client import LeaderRowClient
 from harness.coordinators.postgres.port import AdvisoryLock, Claim
+from harness.coordinators.postgres.quartz.client import QuartzClient
+from harness.coordinators.postgres.row_lock.client import RowLockClient
+from harness.coordinators.postgres.shedlock.client import ShedLockClient
+from harness.coordinators.postgres.transactions import OpenTransactions
 
 T = TypeVar("T")
 
@@ -58,7 +63,7 @@ class Statements:
 
 
 class PostgresClient:
-    """One worker's connections to Postgres: its session, and one for each claim that it holds.
+    """One worker's connections to Postgres: its session, one for each transaction that it holds.
 
     Statements on the session wait for each other. A connection that broke or did not answer in
     time is closed, and the next operation opens another: locks and claims went with the first.
@@ -71,9 +76,12 @@ class PostgresClient:
         self._calls = calls
         self._session: Connection | None = None
         self._turn = asyncio.Lock()
-        self._idle: list[Connection] = []
-        self._claims: dict[Claim, Connection] = {}
         self._closed = False
+        self.transactions = OpenTransactions(self._open_connection)
+        self.row_locks = RowLockClient(self.transactions, request_timeout, calls)
+        self.leader_row = LeaderRowClient(self.execute)
+        self.shedlock = ShedLockClient(self.execute)
+        self.quartz = QuartzClient(self.transact)
 
     async def open(self) -> None:
         """Open the session; not counted, as it is no operation."""
@@ -111,6 +119,16 @@ class PostgresClient:
                 cursor = await session.execute(ENQUEUE, [job, due], deadline)
                 return cursor.rowcount == 1
 
+    async def execute(
+        self, operation: str, query: LiteralString, parameters: Sequence[object]
+    ) -> tuple[Any, ...] | None:
+        """Run one statement on the worker's session, and commit it; the first row, if any."""
+        deadline = self._deadline()
+        with reported(self._calls, operation):
+            async with self._open_session(deadline) as session:
+                cursor = await session.execute(query, parameters, deadline)
+                return await cursor.fetchone() if cursor.description else None
+
     async def transact(self, operation: str, work: Callable[[Statements], Awaitable[T]]) -> T:
         """Do `work` in one transaction on the worker's session: all of it, or nothing."""
         deadline = self._deadline()
@@ -137,24 +155,23 @@ class PostgresClient:
         """
         deadline = self._deadline()
         with reported(self._calls, "claim"):
-            connection = await self._take_idle(deadline)
-            async with self._closed_on_error(connection):
+            async with self.transactions.first_use(deadline) as connection:
                 cursor = await connection.execute(CLAIM, None, deadline)
                 cursor.nextset()
                 row = await cursor.fetchone()
                 if row is None:
                     await connection.execute("ROLLBACK", None, deadline)
-                    await self._put_back(connection)
+                    await self.transactions.put_back(connection)
                     return None
                 claim = Claim(row[0], row[1], connection.pid)
-                self._claims[claim] = connection
+                self.transactions.keep(claim, connection)
                 return claim
 
     async def complete(self, claim: Claim) -> bool:
         """Mark the claimed run as done and commit. False where its session has ended before."""
         deadline = self._deadline()
         with reported(self._calls, "complete"):
-            async with self._last_use(claim) as connection:
+            async with self.transactions.last_use(claim) as connection:
                 if connection is None:
                     return False
                 try:
@@ -174,7 +191,7 @@ class PostgresClient:
         """Roll back: the run is open for others again."""
         deadline = self._deadline()
         with reported(self._calls, "give_back"):
-            async with self._last_use(claim) as connection:
+            async with self.transactions.last_use(claim) as connection:
                 if connection is not None:
                     with suppress(Ended, Broken):
                         await connection.execute("ROLLBACK", None, deadline)
@@ -182,13 +199,9 @@ class PostgresClient:
     async def close(self) -> None:
         """Close every connection at once; what they held ends with them."""
         self._closed = True
-        connections = [*self._idle, *self._claims.values()]
+        await self.transactions.close()
         if self._session is not None:
-            connections.append(self._session)
-        self._idle.clear()
-        self._claims.clear()
-        for connection in connections:
-            await connection.close()
+            await self._session.close()
 
     def _deadline(self) -> float:
         return asyncio.get_running_loop().time() + self._request_timeout
@@ -225,36 +238,3 @@ class PostgresClient:
             if session is None:
                 session = self._session = await self._open_connection(deadline)
             yield session
-
-    async def _take_idle(self, deadline: float) -> Connection:
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.is_open():
-                return connection
-            await connection.close()
-        return await self._open_connection(deadline)
-
-    async def _put_back(self, connection: Connection) -> None:
-        if connection.is_open() and not self._closed:
-            self._idle.append(connection)
-        else:
-            await connection.close()
-
-    @asynccontextmanager
-    async def _closed_on_error(self, connection: Connection) -> AsyncIterator[None]:
-        try:
-            yield
-        except BaseException:
-            await connection.close()
-            raise
-
-    @asynccontextmanager
-    async def _last_use(self, claim: Claim) -> AsyncIterator[Connection | None]:
-        """The connection that holds the claim, idle afterwards; None where it is gone."""
-        connection = self._claims.pop(claim, None)
-        if connection is None:
-            yield None
-            return
-        async with self._closed_on_error(connection):
-            yield connection
-        await self._put_back(connection)

@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, LiteralString
 
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.sql import Composed
 
 from harness.coordinators.errors import Indeterminate, Unavailable, in_one_line
+from harness.coordinators.racing import first_of
+
+Execute = Callable[[str, LiteralString, Sequence[object]], Awaitable[tuple[Any, ...] | None]]
+"""Runs a statement for an operation, in a transaction of its own; the first row, if any."""
 
 LAST_WORDS = 1.0
 """Seconds to wait for a statement to notice that its socket is gone; it takes none."""
@@ -44,15 +50,19 @@ class Connection:
 
     @classmethod
     async def open(cls, url: str, namespace: str, deadline: float) -> Connection:
-        """Connect; raises Unavailable."""
+        """Connect; of several hosts to the first that will do. Raises Unavailable."""
+        options = {"application_name": namespace, "options": f"-csearch_path={namespace}"}
         try:
             async with asyncio.timeout_at(deadline):
-                raw = await AsyncConnection.connect(
-                    url,
-                    autocommit=True,
-                    prepare_threshold=None,
-                    application_name=namespace,
-                    options=f"-csearch_path={namespace}",
+                # All at once: in turn, one that says nothing would keep us from the next.
+                raw = await first_of(
+                    [
+                        AsyncConnection.connect(
+                            make_conninfo(host, **options), autocommit=True, prepare_threshold=None
+                        )
+                        for host in _hosts(url)
+                    ],
+                    AsyncConnection.close,
                 )
         except TimeoutError as error:
             raise Unavailable("no connection in time") from error
@@ -71,7 +81,7 @@ class Connection:
         return not self._raw.closed
 
     async def execute(
-        self, query: LiteralString, parameters: Sequence[object] | None, deadline: float
+        self, query: LiteralString | Composed, parameters: Sequence[object] | None, deadline: float
     ) -> AsyncCursor[tuple[Any, ...]]:
         """Run a statement. Raises Unavailable, Ended, Broken, or Indeterminate at the deadline.
 
@@ -113,6 +123,15 @@ class Connection:
             descriptor = os.dup(self._raw.pgconn.socket)
             with socket.socket(fileno=descriptor) as shared:
                 shared.shutdown(socket.SHUT_RDWR)
+
+
+def _hosts(url: str) -> list[str]:
+    """What to connect with for each host of a libpq address, which may name several."""
+    given = conninfo_to_dict(url)
+    hosts, ports = str(given["host"]).split(","), str(given["port"]).split(",")
+    return [
+        make_conninfo(url, host=host, port=port) for host, port in zip(hosts, ports, strict=True)
+    ]
 
 
 def _meaning(error: psycopg.Error) -> Unavailable | Indeterminate:

@@ -3,6 +3,11 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from harness.coordinators.postgres.leader_row.port import LeaderRow
+from harness.coordinators.postgres.quartz.port import QuartzPort
+from harness.coordinators.postgres.row_lock.port import RowLocks
+from harness.coordinators.postgres.shedlock.port import ShedLockTable
+
 
 @dataclass(frozen=True, slots=True)
 class AdvisoryLock:
@@ -28,6 +33,26 @@ class PostgresPort(Protocol):
     connection on which an operation became indeterminate is closed; what it held ends with it, as
     soon as the server notices.
     """
+
+    @property
+    def row_locks(self) -> RowLocks:
+        """Rows that stay locked while a job runs."""
+        ...
+
+    @property
+    def leader_row(self) -> LeaderRow:
+        """A row that says who leads."""
+        ...
+
+    @property
+    def shedlock(self) -> ShedLockTable:
+        """ShedLock's table."""
+        ...
+
+    @property
+    def quartz(self) -> QuartzPort:
+        """Quartz' job store."""
+        ...
 
     async def try_advisory_lock(self, name: str) -> AdvisoryLock | None:
         """pg_try_advisory_lock on the worker's session; None where another session holds it."""

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
+from functools import partial
+from heapq import heapify, heappop, heappush
 from typing import Any
 
+from harness.coordinators.postgres.leader_row.simulated import free as free_seat
+from harness.coordinators.postgres.quartz.simulated import free as free_fired_trigger
+from harness.coordinators.postgres.row_lock.simulated_server import Later, LockedRows
+from harness.coordinators.postgres.shedlock.simulated import free as free_shedlock
 from harness.coordinators.timing import Legs, Timing
 from harness.simulation.kernel import Happening, Kernel
 from harness.simulation.network import Connection
@@ -19,6 +25,17 @@ Row = tuple[float, str]
 
 Tables = dict[str, dict[str, Any]]
 """Tables by name; each has its rows by key, which are plain data."""
+
+
+Data = tuple[set[Row], list[Row], Tables]
+"""All that outlives the sessions: the runs, those of them that are open, the tables."""
+
+FREE: Mapping[str, Callable[[Tables, str, float], bool]] = {
+    "leader": free_seat,
+    "shedlock": free_shedlock,
+    "quartz_fired_triggers": free_fired_trigger,
+}
+"""How to take the lease of a row away, for each table that has such: see `forget`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +97,17 @@ class SimulatedPostgres(SimulatedServer):
         # The runs that are neither done nor locked, and no others: a claim takes the first.
         self._open: list[Row] = []
         self.tables: Tables = {}
+        self._rows = LockedRows(self)
 
     def forget(self, handle: str) -> bool:
-        """pg_terminate_backend of that process id, in decimal; False where there is none."""
+        """pg_terminate_backend of that process id, in decimal; False where there is none.
+
+        Of "row:<table>:<key>", the lease that the row stands for is taken away.
+        """
+        if handle.startswith("row:"):
+            _, table, key = handle.split(":", 2)
+            reachable = self.up and not self.paused
+            return reachable and FREE[table](self.tables, key, self.clock())
         session = self._sessions.get(int(handle))
         if session is None:
             return False
@@ -154,6 +179,16 @@ class SimulatedPostgres(SimulatedServer):
         """A transaction that is over in one step."""
         return work(self.tables, self.clock())
 
+    def lock_row(
+        self, session: Session, name: str, patience: float | None
+    ) -> tuple[float | None] | Later | None:
+        """BEGIN; SELECT ... FOR UPDATE, where there is no patience NOWAIT; None for no."""
+        return self._rows.lock(session, name, patience)
+
+    def note_row(self, session: Session, last_due: float) -> None:
+        """UPDATE of the row that the transaction has locked."""
+        self._rows.note(session, last_due)
+
     def begin_and_select(self, session: Session) -> Row | None:
         """BEGIN; SELECT ... ORDER BY due, job FOR UPDATE SKIP LOCKED LIMIT 1."""
         session.row = heappop(self._open) if self._open else None
@@ -167,10 +202,12 @@ class SimulatedPostgres(SimulatedServer):
         """COMMIT: what was updated is done for good."""
         if session.updated:
             session.row = None
+        self._rows.commit(session)
         self.roll_back(session)
 
     def roll_back(self, session: Session) -> None:
         """ROLLBACK: the row is open again."""
+        self._rows.end(session)
         session.updated = False
         if session.row is not None:
             heappush(self._open, session.row)
@@ -192,10 +229,21 @@ class SimulatedPostgres(SimulatedServer):
             self._end_session(session)
 
     def wipe(self) -> None:
-        """Forget the queue; locks and claims went with the sessions."""
+        """Forget the queue and all rows; locks and claims went with the sessions."""
         self._runs.clear()
         self._open.clear()
-        self.tables.clear()
+        for rows in self.tables.values():
+            rows.clear()
+
+    def snapshot(self) -> Data:
+        """What was committed: a run that is claimed is open to whoever has the copy."""
+        claimed = [session.row for session in self._sessions.values() if session.row is not None]
+        return set(self._runs), [*self._open, *claimed], deepcopy(self.tables)
+
+    def restore(self, data: Data) -> None:
+        """Have this queue and these rows."""
+        self._runs, self._open, self.tables = deepcopy(data)
+        heapify(self._open)
 
     def _execute(
         self,
@@ -207,8 +255,17 @@ class SimulatedPostgres(SimulatedServer):
     ) -> None:
         if session.ended:
             return
+        result = work(session, *args)
+        if isinstance(result, Later):
+            result.then = partial(self._reply, session, way_back, answer)
+        else:
+            self._reply(session, way_back, answer, result)
+
+    def _reply(
+        self, session: Session, way_back: float, answer: Callable[[Any], None], result: object
+    ) -> None:
         session.busy -= 1
-        session.connection.reply(way_back, answer, work(session, *args))
+        session.connection.reply(way_back, answer, result)
         if session.closing and not session.busy:
             self._end_session(session)
 

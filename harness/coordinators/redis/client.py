@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import math
+from typing import Any, overload
 
 import redis.asyncio.connection as redis_connection
 from redis.asyncio.retry import Retry
@@ -12,6 +13,11 @@ from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, 
 
 from harness.coordinators.calls import CallLog, reported
 from harness.coordinators.errors import Indeterminate, Unavailable, in_one_line
+from harness.coordinators.redis.channels.client import ClientChannels
+from harness.coordinators.redis.expiry import milliseconds
+from harness.coordinators.redis.nodes import RedisNodes, answering
+from harness.coordinators.redis.primary import connection_pool
+from harness.coordinators.redis.streams.client import ClientStreams
 
 Connection = redis_connection.AbstractConnection
 
@@ -20,6 +26,8 @@ REFUSALS = (ResponseError, BusyLoadingError, AuthenticationError)
 
 BROKEN = (RedisError, OSError)
 """All that a connection may end with."""
+
+CLOSED = "the client is closed"
 
 DELETE_IF_EQUAL = """
 if redis.call("GET", KEYS[1]) == ARGV[1] then
@@ -35,12 +43,62 @@ end
 return 0
 """
 
+SET_IF_ABSENT_FENCED = """
+if not redis.call("SET", KEYS[1], ARGV[1], "NX", "PX", ARGV[2]) then
+    return false
+end
+return redis.call("INCR", KEYS[2])
+"""
 
-async def connect(url: str, namespace: str, request_timeout: float, calls: CallLog) -> RedisClient:
+SET_UNLESS = """
+if redis.call("EXISTS", KEYS[2]) == 1 then
+    return 2
+end
+if not redis.call("SET", KEYS[1], ARGV[1], "NX", "PX", ARGV[2]) then
+    return 1
+end
+return 0
+"""
+
+
+@overload
+async def connect(
+    url: str, namespace: str, request_timeout: float, calls: CallLog
+) -> RedisClient: ...
+
+
+@overload
+async def connect(
+    url: str,
+    namespace: str,
+    request_timeout: float,
+    calls: CallLog,
+    *,
+    independent: bool,
+    node_timeout: float = ...,
+) -> RedisClient | RedisNodes: ...
+
+
+async def connect(
+    url: str,
+    namespace: str,
+    request_timeout: float,
+    calls: CallLog,
+    *,
+    independent: bool = False,
+    node_timeout: float = math.inf,
+) -> RedisClient | RedisNodes:
     """A client whose server has answered a PING within `request_timeout` seconds.
 
-    Keys are stored as `{namespace}:{key}`. Raises Unavailable.
+    Keys are stored as `{namespace}:{key}`. Where the servers are `independent`, `url` has one
+    address for each, separated by commas; most of them must have answered, and a request to one
+    takes at most `node_timeout` seconds, where that is less. Raises Unavailable.
     """
+    if independent:
+        patience = min(request_timeout, node_timeout)
+        return await answering(
+            [RedisClient(each, namespace, patience, calls) for each in url.split(",")]
+        )
     client = RedisClient(url, namespace, request_timeout, calls)
     try:
         await client.ping()
@@ -52,11 +110,12 @@ async def connect(url: str, namespace: str, request_timeout: float, calls: CallL
 class RedisClient:
     """One worker's connections to Redis: as many as it has requests in flight, and no retries.
 
+    Where `url` has several addresses, they are connections to the primary among these servers.
     A connection on which a request failed is closed; the next request opens another.
     """
 
     def __init__(self, url: str, namespace: str, request_timeout: float, calls: CallLog) -> None:
-        self._pool = redis_connection.ConnectionPool.from_url(
+        self._pool = connection_pool(
             url,
             retry=Retry(NoBackoff(), 0),
             # None of its own: it would use wait_for, in which Python 3.11 loses a cancellation that
@@ -72,30 +131,52 @@ class RedisClient:
         self._calls = calls
         self._idle: list[Connection] = []
         self._closed = False
+        self.channels = ClientChannels(self)
+        self.streams = ClientStreams(self)
 
     async def set_if_absent(self, key: str, value: str, ttl: float) -> bool:
         """SET key value NX PX ttl. True where the key was set."""
-        command = ("SET", self._key(key), value, "NX", "PX", _milliseconds(ttl))
-        return await self._ask("set_if_absent", *command) is not None
+        command = ("SET", self.key(key), value, "NX", "PX", milliseconds(ttl))
+        return await self.ask("set_if_absent", *command) is not None
 
     async def delete(self, key: str) -> bool:
         """DEL key, whatever its value. True where there was one."""
-        return bool(await self._ask("delete", "DEL", self._key(key)))
+        return bool(await self.ask("delete", "DEL", self.key(key)))
 
     async def delete_if_equal(self, key: str, value: str) -> bool:
         """Delete the key if it holds `value`, in one step (Lua). True where it did."""
-        command = ("EVAL", DELETE_IF_EQUAL, 1, self._key(key), value)
-        return bool(await self._ask("delete_if_equal", *command))
+        command = ("EVAL", DELETE_IF_EQUAL, 1, self.key(key), value)
+        return bool(await self.ask("delete_if_equal", *command))
 
     async def extend_if_equal(self, key: str, value: str, ttl: float) -> bool:
         """Give the key a new time to live if it holds `value`, in one step (Lua)."""
-        command = ("EVAL", EXTEND_IF_EQUAL, 1, self._key(key), value, _milliseconds(ttl))
-        return bool(await self._ask("extend_if_equal", *command))
+        command = ("EVAL", EXTEND_IF_EQUAL, 1, self.key(key), value, milliseconds(ttl))
+        return bool(await self.ask("extend_if_equal", *command))
 
     async def get(self, key: str) -> str | None:
         """GET key."""
-        answer = await self._ask("get", "GET", self._key(key))
+        answer = await self.ask("get", "GET", self.key(key))
         return None if answer is None else str(answer)
+
+    async def set(self, key: str, value: str) -> None:
+        """SET key value, whatever it held; without a time to live."""
+        await self.ask("set", "SET", self.key(key), value)
+
+    async def set_if_absent_fenced(
+        self, key: str, value: str, ttl: float, counter: str
+    ) -> int | None:
+        """As set_if_absent, and where it was set, INCR counter in the same step (Lua)."""
+        keys = (self.key(key), self.key(counter))
+        command = ("EVAL", SET_IF_ABSENT_FENCED, 2, *keys, value, milliseconds(ttl))
+        token = await self.ask("set_if_absent_fenced", *command)
+        return None if token is None else int(token)
+
+    async def set_unless(self, key: str, value: str, ttl: float, other: str) -> str | None:
+        """As set_if_absent, but only where there is no key `other` either, in one step (Lua)."""
+        keys = (self.key(key), self.key(other))
+        command = ("EVAL", SET_UNLESS, 2, *keys, value, milliseconds(ttl))
+        there: str | None = (None, key, other)[await self.ask("set_unless", *command)]
+        return there
 
     async def ping(self) -> None:
         """Ask for an answer; not counted, as no approach needs it."""
@@ -106,17 +187,44 @@ class RedisClient:
         self._closed = True
         while self._idle:
             await self._idle.pop().disconnect(nowait=True)
+        await self.channels.close()
 
-    def _key(self, key: str) -> str:
+    def key(self, key: str) -> str:
+        """What the key is called on the server, or the channel."""
         return f"{self._namespace}:{key}"
 
-    async def _ask(self, operation: str, *command: str | int) -> Any:
+    async def keep_connection(self, operation: str, *command: str) -> Connection:
+        """A connection for whoever keeps it, once it answered `command`; raises Unavailable."""
+        with reported(self._calls, operation):
+            if self._closed:
+                raise Unavailable(CLOSED)
+            connection = self._new_connection()
+            kept = False
+            try:
+                async with asyncio.timeout(self._request_timeout):
+                    await connection.connect()  # type: ignore[no-untyped-call]
+                    await connection.send_command(*command)
+                    await connection.read_response()
+                kept = not self._closed
+            except TimeoutError as error:
+                raise Unavailable(f"no answer within {self._request_timeout:g} s") from error
+            except BROKEN as error:
+                raise Unavailable(in_one_line(error)) from error
+            finally:
+                if not kept:
+                    await connection.disconnect(nowait=True)
+            if not kept:
+                raise Unavailable(CLOSED)
+            return connection
+
+    async def ask(self, operation: str, *command: str | int) -> Any:
+        """Send one command, and report it; what the server answers."""
         with reported(self._calls, operation):
             return await self._exchange(*command)
 
     async def _exchange(self, *command: str | int) -> Any:
         if self._closed:
-            raise Unavailable("the client is closed")
+            raise Unavailable(CLOSED)
         connection = await self._take_connection()
         sent = usable = False
         try:
@@ -146,6 +254,9 @@ class RedisClient:
             if _is_open(connection):
                 return connection
             await connection.disconnect(nowait=True)
+        return self._new_connection()
+
+    def _new_connection(self) -> Connection:
         new: Connection = self._pool.make_connection()  # type: ignore[no-untyped-call]
         return new
 
@@ -159,8 +270,3 @@ def _is_open(connection: Connection) -> bool:
 def _failure(sent: bool, text: str) -> Unavailable | Indeterminate:
     """What is known of a request that got no answer."""
     return Indeterminate(text) if sent else Unavailable(text)
-
-
-def _milliseconds(seconds: float) -> int:
-    """Whole milliseconds, at least the one that Redis demands."""
-    return max(1, round(seconds * 1000))

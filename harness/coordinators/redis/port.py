@@ -2,6 +2,9 @@
 
 from typing import Protocol
 
+from harness.coordinators.redis.channels.port import RedisChannels
+from harness.coordinators.redis.streams.port import RedisStreams
+
 
 class RedisPort(Protocol):
     """One worker's view of Redis. Keys are the approach's own; the client prefixes them.
@@ -28,4 +31,35 @@ class RedisPort(Protocol):
 
     async def get(self, key: str) -> str | None:
         """GET key."""
+        ...
+
+    async def set(self, key: str, value: str) -> None:
+        """SET key value, whatever it held; without a time to live."""
+        ...
+
+    async def set_if_absent_fenced(
+        self, key: str, value: str, ttl: float, counter: str
+    ) -> int | None:
+        """As set_if_absent, and where it was set, INCR counter in the same step (Lua).
+
+        The counter's new value, which is the fencing token; None where the key was not set. The
+        counter never expires.
+        """
+        ...
+
+    async def set_unless(self, key: str, value: str, ttl: float, other: str) -> str | None:
+        """As set_if_absent, but only where there is no key `other` either, in one step (Lua).
+
+        None where the key was set; else which of the two is there, `other` before `key`.
+        """
+        ...
+
+    @property
+    def channels(self) -> RedisChannels:
+        """Publish and subscribe."""
+        ...
+
+    @property
+    def streams(self) -> RedisStreams:
+        """The trial's stream of runs."""
         ...

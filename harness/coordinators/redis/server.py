@@ -1,12 +1,10 @@
-"""A Redis or Valkey server: one that we start, or one that we were given."""
+"""What can be asked of any Redis or Valkey server, and one that we were given."""
 
 from __future__ import annotations
 
-import signal
-import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
@@ -14,22 +12,17 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from harness.coordinators.given import Given
+from harness.coordinators.redis.streams.client import take_away
+from harness.coordinators.redis.streams.port import id_in
 from harness.coordinators.server import Launcher, Node, ServerError
-from harness.coordinators.starting import (
-    HOST,
-    Child,
-    ask,
-    check_namespace,
-    end_child,
-    start_child,
-)
-from harness.scenario.model import Layout
+from harness.coordinators.starting import HOST, ask, check_namespace
 
 _TIMEOUT = 10.0
 _DEFAULT_PORT = 6379
 
 
-class _Redis:
+class AnyRedis(ABC):
     """What can be asked of a Redis, whoever started it."""
 
     name = "redis"
@@ -38,11 +31,21 @@ class _Redis:
         self.source = source
         self._url = urlsplit("redis://localhost/0")
         self.version = ""
-        self.nodes: tuple[Node, ...] = ()
+
+    @property
+    @abstractmethod
+    def nodes(self) -> tuple[Node, ...]:
+        """Its nodes; known once started."""
+
+    async def _writable(self) -> Sequence[Node]:
+        """The nodes that take writes now, each with keys of its own."""
+        return self.nodes
 
     def url(self, addresses: Sequence[tuple[str, int]]) -> str:
-        """redis://[user:password@]host:port/db for the one address."""
-        ((host, port),) = addresses
+        """redis://[user:password@]host:port/db for each address, separated by commas."""
+        return ",".join(self._url_of(host, port) for host, port in addresses)
+
+    def _url_of(self, host: str, port: int) -> str:
         login, at, _ = self._url.netloc.rpartition("@")
         shown = f"[{host}]" if ":" in host else host
         return self._url._replace(netloc=f"{login}{at}{shown}:{port}").geturl()
@@ -54,21 +57,33 @@ class _Redis:
     async def drop_namespace(self, namespace: str) -> None:
         """Delete every key that starts with the namespace."""
         pattern = f"{check_namespace(namespace)}:*"
-        async with self._admin() as redis:
-            async for key in redis.scan_iter(match=pattern, count=1000):
-                await redis.delete(key)
+        for node in await self._writable():
+            async with self._admin(node) as redis:
+                async for key in redis.scan_iter(match=pattern, count=1000):
+                    await redis.delete(key)
 
     async def forget(self, namespace: str, handle: str) -> bool:
-        """Delete the lock's key, whoever owns it."""
-        async with self._admin() as redis:
-            return bool(await redis.delete(f"{check_namespace(namespace)}:{handle}"))
+        """Delete the lock's key, whoever owns it, wherever it is.
+
+        A message is pending for nobody from then on, and can be claimed at once.
+        """
+        message = id_in(handle)
+        if message is None:
+            command: tuple[str | int, ...] = ("DEL", f"{check_namespace(namespace)}:{handle}")
+        else:
+            command = take_away(check_namespace(namespace), message)
+        forgotten = 0
+        for node in await self._writable():
+            async with self._admin(node) as redis:
+                forgotten += await redis.execute_command(*command)  # type: ignore[no-untyped-call]
+        return forgotten > 0
 
     async def answers(self, host: str, port: int, timeout: float) -> bool:
         """Any reply to PING counts, be it that it wants a password."""
         return bool(await ask(host, port, b"PING\r\n", timeout))
 
     async def _learn_version(self) -> None:
-        async with self._admin() as redis:
+        async with self._admin(self.nodes[0]) as redis:
             server = await redis.info("server")
         if "valkey_version" in server:
             self.version = f"Valkey {server['valkey_version']}"
@@ -76,12 +91,12 @@ class _Redis:
             self.version = f"Redis {server['redis_version']}"
 
     @asynccontextmanager
-    async def _admin(self) -> AsyncIterator[Redis]:
-        node = self.nodes[0]
+    async def _admin(self, node: Node, timeout: float = _TIMEOUT) -> AsyncIterator[Redis]:
+        """A connection to a node; what goes wrong on it is a ServerError."""
         redis = Redis.from_url(
-            self.url([(node.host, node.port)]),
-            socket_timeout=_TIMEOUT,
-            socket_connect_timeout=_TIMEOUT,
+            self._url_of(node.host, node.port),
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
             retry=Retry(NoBackoff(), 0),
         )
         try:
@@ -94,48 +109,10 @@ class _Redis:
             await redis.aclose()
 
 
-class RedisServer(_Redis):
-    """A server of our own that keeps nothing on disk.
-
-    Started again after it ended, it comes back at the same port, empty.
-    """
-
-    def __init__(self, program: Path, source: str, layout: Layout) -> None:
-        super().__init__(source)
-        self._program = program
-        self._child: Child | None = None
-
-    async def start(self, launcher: Launcher) -> None:
-        """Start it and wait until it answers."""
-        await self.stop()
-        directory = (launcher.directory / self.name).resolve()
-        directory.mkdir(exist_ok=True)
-        log = directory / "server.log"
-
-        def launch(port: int) -> subprocess.Popen[bytes]:
-            command = [str(self._program), "--port", str(port), "--bind", HOST]
-            command += ["--dir", str(directory), "--save", "", "--appendonly", "no"]
-            return launcher.spawn(command, cwd=directory, log=log)
-
-        async def is_up(port: int) -> bool:
-            reply = await ask(HOST, port, b"CONFIG GET dir\r\n", 0.5)
-            return str(directory).encode() in reply
-
-        before = self._child.port if self._child else None
-        self._child = await start_child("redis-1", launch, is_up, log=log, port=before)
-        self.nodes = (Node("redis-1", HOST, self._child.port, self._child.process.pid),)
-        await self._learn_version()
-
-    async def stop(self) -> None:
-        """Stop it; its data go with it."""
-        if self._child:
-            await end_child(self._child.process, signal.SIGTERM)
-
-
-class GivenRedis(_Redis):
+class GivenRedis(Given, AnyRedis):
     """A server that somebody else runs. It gets keys of our own prefix, and nothing else."""
 
-    def __init__(self, url: str, source: str, layout: Layout) -> None:
+    def __init__(self, url: str, source: str) -> None:
         super().__init__(source)
         self._given = url
 
@@ -153,6 +130,3 @@ class GivenRedis(_Redis):
             )
         self.nodes = (Node("redis-1", self._url.hostname or HOST, port),)
         await self._learn_version()
-
-    async def stop(self) -> None:
-        """Nothing: it is not ours."""

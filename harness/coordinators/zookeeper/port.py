@@ -95,3 +95,7 @@ class ZooKeeperPort(Protocol):
         any wake-up. None where there is no such node.
         """
         ...
+
+    async def watch_children(self, path: str) -> tuple[list[str], asyncio.Event] | None:
+        """As `children`, and an event that is set when one comes or goes, or as with `watch`."""
+        ...

@@ -1,16 +1,14 @@
-"""A ZooKeeper server: one that we start, or an ensemble that we were given."""
+"""What can be asked of any ZooKeeper, and an ensemble that we were given."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import re
-import signal
-import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
 from kazoo.client import KazooClient
@@ -18,16 +16,9 @@ from kazoo.exceptions import KazooException, NoNodeError, NotEmptyError
 from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.hosts import collect_hosts
 
+from harness.coordinators.given import Given
 from harness.coordinators.server import Launcher, Node, ServerError
-from harness.coordinators.starting import (
-    HOST,
-    Child,
-    ask,
-    check_namespace,
-    end_child,
-    start_child,
-)
-from harness.scenario.model import Layout
+from harness.coordinators.starting import ask, check_namespace
 
 T = TypeVar("T")
 
@@ -35,36 +26,8 @@ _TIMEOUT = 10.0
 _LOGGER = logging.getLogger(__name__)
 _LOGGER.addHandler(logging.NullHandler())
 
-_JVM = (
-    "-XX:+IgnoreUnrecognizedVMOptions",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
-    "-XX:-UsePerfData",
-    "-Xms16m",
-    "-Xmx128m",
-    "-Dzookeeper.forceSync=no",
-    "-Dzookeeper.jmx.log4j.disable=true",
-)
-_MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
 
-# Sessions may last from two to a hundred ticks: 400 ms to 20 s.
-_CONFIGURATION = """\
-tickTime=200
-initLimit=10
-syncLimit=5
-minSessionTimeout=400
-maxSessionTimeout=20000
-dataDir={data}
-clientPort={port}
-clientPortAddress={host}
-maxClientCnxns=0
-admin.enableServer=false
-4lw.commands.whitelist=*
-forceSync=no
-"""
-
-
-class _ZooKeeper:
+class AnyZooKeeper(ABC):
     """What can be asked of a ZooKeeper, whoever started it."""
 
     name = "zookeeper"
@@ -73,7 +36,15 @@ class _ZooKeeper:
         self.source = source
         self._chroot = ""
         self.version = ""
-        self.nodes: tuple[Node, ...] = ()
+
+    @property
+    @abstractmethod
+    def nodes(self) -> tuple[Node, ...]:
+        """Its nodes; known once started."""
+
+    def _reachable(self) -> Sequence[Node]:
+        """The nodes to connect to."""
+        return self.nodes
 
     def url(self, addresses: Sequence[tuple[str, int]]) -> str:
         """host:port,host:port, with the chroot where one was given."""
@@ -101,7 +72,7 @@ class _ZooKeeper:
             client_id=(session, bytes.fromhex(password)),
         ):
             return False
-        left = await self._admin(lambda client: list(_owned(client, root, session)))
+        left = await self._admin(lambda client: list(_owned_by_now(client, root, session)))
         if left:
             raise ServerError(f"session {identity} was ended, but left {', '.join(left)}")
         return True
@@ -122,57 +93,15 @@ class _ZooKeeper:
     async def _admin(
         self, action: Callable[[Any], T], client_id: tuple[int, bytes] | None = None
     ) -> T:
-        hosts = ",".join(f"{node.host}:{node.port}" for node in self.nodes)
+        hosts = ",".join(f"{node.host}:{node.port}" for node in self._reachable())
         with _in_one_line(f"{self.source}: ZooKeeper at {hosts}"):
             return await asyncio.to_thread(_in_session, hosts, client_id, action)
 
 
-class ZooKeeperServer(_ZooKeeper):
-    """A single server of our own, its data in the launcher's directory.
-
-    Started again after it ended, it comes back at the same port with the same data.
-    """
-
-    def __init__(self, java: Path, classpath: str, source: str, layout: Layout) -> None:
-        super().__init__(source)
-        self._java = java
-        self._classpath = classpath
-        self._child: Child | None = None
-
-    async def start(self, launcher: Launcher) -> None:
-        """Start it and wait until it serves requests."""
-        await self.stop()
-        directory = (launcher.directory / self.name).resolve()
-        data = directory / "data"
-        data.mkdir(parents=True, exist_ok=True)
-        log = directory / "server.log"
-        configuration = directory / "zoo.cfg"
-        command = [str(self._java), *_JVM, "-cp", self._classpath, _MAIN, str(configuration)]
-
-        def launch(port: int) -> subprocess.Popen[bytes]:
-            configuration.write_text(_CONFIGURATION.format(data=data, port=port, host=HOST))
-            return launcher.spawn(command, cwd=directory, log=log)
-
-        async def is_up(port: int) -> bool:
-            # A connection that is made between bind and accept is never answered: ask again soon.
-            reply = await ask(HOST, port, b"conf", 0.1, whole=True)
-            return f"dataDir={data}".encode() in reply
-
-        before = self._child.port if self._child else None
-        self._child = await start_child("zookeeper-1", launch, is_up, log=log, port=before)
-        self.nodes = (Node("zookeeper-1", HOST, self._child.port, self._child.process.pid),)
-        await self._learn_version()
-
-    async def stop(self) -> None:
-        """Stop it; its data stay until the launcher's directory goes."""
-        if self._child:
-            await end_child(self._child.process, signal.SIGTERM)
-
-
-class GivenZooKeeper(_ZooKeeper):
+class GivenZooKeeper(Given, AnyZooKeeper):
     """An ensemble that somebody else runs. It gets one node of our own, and nothing else."""
 
-    def __init__(self, hosts: str, source: str, layout: Layout) -> None:
+    def __init__(self, hosts: str, source: str) -> None:
         super().__init__(source)
         self._given = hosts
 
@@ -191,9 +120,6 @@ class GivenZooKeeper(_ZooKeeper):
             raise ServerError(f"{self.source}: no ZooKeeper answers at {self.url(hosts)}")
         await self._admin(lambda client: client.connected)
         await self._learn_version()
-
-    async def stop(self) -> None:
-        """Nothing: it is not ours."""
 
 
 def _in_session(hosts: str, client_id: tuple[int, bytes] | None, action: Callable[[Any], T]) -> T:
@@ -217,6 +143,12 @@ def _delete(client: Any, root: str) -> None:
             # A worker that is just ending may still have added a node.
             if time.monotonic() > deadline:
                 raise
+
+
+def _owned_by_now(client: Any, root: str, session: int) -> Iterator[str]:
+    """The session's nodes, as the ensemble's leader has them now."""
+    client.sync(root)
+    yield from _owned(client, root, session)
 
 
 def _owned(client: Any, path: str, session: int) -> Iterator[str]:

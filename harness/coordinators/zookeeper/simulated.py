@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from random import Random
 from typing import Any
 from weakref import WeakValueDictionary
@@ -23,6 +24,8 @@ from harness.simulation.network import Link
 __all__ = ["SimulatedZooKeeper", "SimulatedZooKeeperClient", "connect"]
 
 States = asyncio.Queue[SessionState | None]
+
+Watching = dict[str, list[asyncio.Event]]
 
 CONNECTED = SessionState.CONNECTED
 
@@ -78,7 +81,8 @@ class SimulatedZooKeeperClient:
         self._listened = 0
         # Each watch that was asked for; those that the server has, by path.
         self._watches: dict[asyncio.Event, None] = {}
-        self._watching: dict[str, list[asyncio.Event]] = {}
+        self._watching: Watching = {}
+        self._watching_children: Watching = {}
         # Requests without an answer, in the order in which answers come.
         self._pending: deque[Call[Any]] = deque()
         self._session = SimulatedSession(
@@ -162,21 +166,13 @@ class SimulatedZooKeeperClient:
 
         One-shot, as ZooKeeper's watches are. None where there is no such node.
         """
-        event = asyncio.Event()
-        self._watches[event] = None
-        answer: Any = Refusal.NO_NODE
+        seen = await self._watch("watch", self._server.watch, path, self._watching)
+        return None if seen is None else seen[1]
 
-        def read(node: Any) -> None:
-            if node is not Refusal.NO_NODE:
-                self._watching.setdefault(path, []).append(event)
-            self._answered(node)
-
-        try:
-            answer = await self._ask("watch", self._server.watch, path, self._fired, answered=read)
-        finally:
-            if answer is Refusal.NO_NODE:
-                self._watches.pop(event, None)
-        return None if answer is Refusal.NO_NODE else event
+    async def watch_children(self, path: str) -> tuple[list[str], asyncio.Event] | None:
+        """As `children`, and an event that is set when one comes or goes, or as with `watch`."""
+        watching = self._watching_children
+        return await self._watch("watch_children", self._server.watch_children, path, watching)
 
     async def close(self) -> None:
         """End the session, and with it its ephemeral nodes; where cut off, leave it to expire.
@@ -235,6 +231,27 @@ class SimulatedZooKeeperClient:
             self._calls.failed(operation, str(error))
             raise
 
+    async def _watch(
+        self, operation: str, work: Callable[..., object], path: str, watching: Watching
+    ) -> tuple[Any, asyncio.Event] | None:
+        """What is read, and an event for its next change; None where there is no such node."""
+        event = asyncio.Event()
+        self._watches[event] = None
+        answer: Any = Refusal.NO_NODE
+
+        def read(found: Any) -> None:
+            if found is not Refusal.NO_NODE:
+                watching.setdefault(path, []).append(event)
+            self._answered(found)
+
+        fired = partial(self._fired, watching)
+        try:
+            answer = await self._ask(operation, work, path, fired, answered=read)
+        finally:
+            if answer is Refusal.NO_NODE:
+                self._watches.pop(event, None)
+        return None if answer is Refusal.NO_NODE else (answer, event)
+
     async def _send(
         self,
         operation: str,
@@ -274,15 +291,16 @@ class SimulatedZooKeeperClient:
     def _answered(self, answer: Any) -> None:
         self._pending.popleft().answer(answer)
 
-    def _fired(self, path: str) -> None:
+    def _fired(self, watching: Watching, path: str) -> None:
         if not self._closed:
-            for event in self._watching.pop(path, ()):
+            for event in watching.pop(path, ()):
                 event.set()
                 self._watches.pop(event, None)
 
     def _changed(self, state: SessionState) -> None:
         if state is not CONNECTED:
             self._watching.clear()
+            self._watching_children.clear()
             pending, self._pending = self._pending, deque()
             for call in pending:
                 call.fail(Broken())

@@ -17,18 +17,22 @@ SHORTEST, LONGEST = 2, 100
 
 Answered = Callable[[Any], None]
 Fired = Callable[[str], None]
+Watches = dict[str, dict[Connection, Fired]]
+"""Who is to be told of the next change, by path."""
 
 
 @dataclass(slots=True, eq=False)
 class Session:
     """What the server keeps of a client, whether it is connected or not.
 
-    `timeout` in milliseconds, as granted. `heard` is when something last came from the client.
+    `timeout` in milliseconds, as granted. `heard` is when something last came from the client,
+    `seen` the last transaction that an answer told it of.
     """
 
     handle: str
     timeout: int
     heard: float
+    seen: int = 0
     connection: Connection | None = None
     closing: bool = False
     owned: Owned = field(default_factory=dict)
@@ -42,7 +46,11 @@ class SimulatedZooKeeper(SimulatedServer):
     monotonic: `offset` does not move it. Requests are carried out one after the other, whatever
     the timing's executors.
 
-    Restarted with its data, it has the sessions as well, and all their timers start anew.
+    Restarted with its data, it has the sessions as well, and all their timers start anew. So has
+    the next leader of an ensemble: what was acknowledged is on a majority of its servers. Hence
+    there are no snapshots. Without its data, it refuses whoever has seen a later transaction than
+    it has itself, as a ZooKeeper that has fallen behind does (ZooKeeperServer's
+    processConnectRequest, "client must try another server").
     """
 
     def __init__(self, kernel: Kernel, timing: Timing, tick: float = 0.2) -> None:
@@ -51,13 +59,14 @@ class SimulatedZooKeeper(SimulatedServer):
         # What nobody measured, heartbeats and watch events, take as long as a usual read.
         usual = timing.round_trips["get"].quantiles
         self.way = usual[len(usual) // 2] / 2
-        self.tree = Tree(self._changed)
+        self.tree = Tree(self._changed, self._children_changed)
         self._tick = round(tick * 1000)
         self._numbered = 1 << 56
         self._sessions: dict[str, Session] = {}
         # By the millisecond they come due. Heard again since, a session moves on only then.
         self._buckets: dict[int, list[Session]] = {}
-        self._watches: dict[str, dict[Connection, Fired]] = {}
+        self._watches: Watches = {}
+        self._child_watches: Watches = {}
         # What came due, and what came in, while the server was paused.
         self._overdue: list[int] = []
         self._inbox: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
@@ -79,14 +88,21 @@ class SimulatedZooKeeper(SimulatedServer):
         return True
 
     def greet(
-        self, connection: Connection, handle: str, timeout: int, legs: Legs, answered: Answered
+        self,
+        connection: Connection,
+        handle: str,
+        seen: int,
+        timeout: int,
+        legs: Legs,
+        answered: Answered,
     ) -> None:
         """A client asks for the session of this handle, or for a new one where it is empty.
 
-        `timeout` in milliseconds. The answer is the session; None where it has ended.
+        `seen` is the last transaction that it knows of, `timeout` in milliseconds. The answer is
+        the session; None where it has ended.
         """
         if self.accept(connection):
-            self._take(self._greet, connection, handle, timeout, legs, answered)
+            self._take(self._greet, connection, handle, seen, timeout, legs, answered)
 
     def request(
         self,
@@ -146,6 +162,15 @@ class SimulatedZooKeeper(SimulatedServer):
             self._watches.setdefault(path, {})[connection] = fired
         return answer
 
+    def watch_children(
+        self, connection: Connection, session: Session, path: str, fired: Fired
+    ) -> object:
+        """The names of the nodes right below, and tell the client when that changes."""
+        answer = self.tree.children(path)
+        if answer is not Refusal.NO_NODE and not connection.server_closed:
+            self._child_watches.setdefault(path, {})[connection] = fired
+        return answer
+
     def close_session(self, connection: Connection, session: Session) -> None:
         """End the session; its client closes the connection once it has the answer."""
         session.connection = None
@@ -169,10 +194,11 @@ class SimulatedZooKeeper(SimulatedServer):
         self._overdue.clear()
         self._inbox.clear()
         self._watches.clear()
+        self._child_watches.clear()
 
     def wipe(self) -> None:
         """Forget the nodes and the sessions."""
-        self.tree = Tree(self._changed)
+        self.tree = Tree(self._changed, self._children_changed)
         self._sessions.clear()
 
     def restarted(self) -> None:
@@ -190,9 +216,18 @@ class SimulatedZooKeeper(SimulatedServer):
             handler(*args)
 
     def _greet(
-        self, connection: Connection, handle: str, timeout: int, legs: Legs, answered: Answered
+        self,
+        connection: Connection,
+        handle: str,
+        seen: int,
+        timeout: int,
+        legs: Legs,
+        answered: Answered,
     ) -> None:
-        self.submit(legs.service, self._open, connection, handle, timeout, legs.back, answered)
+        if seen > self.tree.zxid:
+            self.disconnect(connection, legs.back)
+        else:
+            self.submit(legs.service, self._open, connection, handle, timeout, legs.back, answered)
 
     def _open(
         self, connection: Connection, handle: str, timeout: int, back: float, answered: Answered
@@ -245,6 +280,7 @@ class SimulatedZooKeeper(SimulatedServer):
     ) -> None:
         if session.handle in self._sessions:
             connection.reply(back, answered, work(connection, session, *args))
+            session.seen = self.tree.zxid
 
     def _ping(self, connection: Connection, session: Session, answered: Answered) -> None:
         if not session.closing:
@@ -287,7 +323,13 @@ class SimulatedZooKeeper(SimulatedServer):
             self.disconnect(session.connection, self.way)
 
     def _changed(self, path: str) -> None:
-        watching = self._watches.pop(path, None)
+        self._fire(self._watches, path)
+
+    def _children_changed(self, path: str) -> None:
+        self._fire(self._child_watches, path)
+
+    def _fire(self, watches: Watches, path: str) -> None:
+        watching = watches.pop(path, None)
         if watching is not None:
             for connection, fired in watching.items():
                 connection.reply(self.way, fired, path)

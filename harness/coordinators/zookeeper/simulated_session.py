@@ -46,6 +46,8 @@ class SimulatedSession:
         self._server = server
         self._link = link
         self._random = random
+        # The last transaction that it knows of, also after its session was lost.
+        self._seen = 0
         self._asked = int(session_timeout * 1000)
         self._attempt_timeout = min(session_timeout, attempt_timeout)
         self._changed = changed
@@ -77,10 +79,12 @@ class SimulatedSession:
         self.connection = connection
         connection.on_reset = self._give_up
         legs = self._server.timing.draw("connect", self._random)
-        handle = self.granted.handle if self.granted is not None else ""
-        connection.request(
-            legs.there, self._server.greet, connection, handle, self._asked, legs, self._opened
-        )
+        handle = ""
+        if self.granted is not None:
+            handle = self.granted.handle
+            self._seen = max(self._seen, self.granted.seen)
+        asked = (handle, self._seen, self._asked)
+        connection.request(legs.there, self._server.greet, connection, *asked, legs, self._opened)
         self._set_timer(self._attempt_timeout, self._give_up)
 
     def _give_up(self) -> None:

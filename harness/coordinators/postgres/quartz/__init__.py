@@ -1,0 +1,1 @@
+"""The tables of Quartz' clustered JDBC job store, and what is done to them."""

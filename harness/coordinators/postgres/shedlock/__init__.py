@@ -1,0 +1,1 @@
+"""ShedLock's table: a row for each lock, that says until when it is locked."""

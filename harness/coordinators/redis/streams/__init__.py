@@ -1,0 +1,1 @@
+"""Streams: a queue of runs with a consumer group."""
