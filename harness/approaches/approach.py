@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, NamedTuple
 
+from harness.scenario.model import Layout
 from harness.worker.worker import PortT, Worker
 
 
 class Grant(NamedTuple):
-    """What a coordinator gave: how to name it there, and its fencing token if it has one."""
+    """What a coordinator gave: how to name it there, and its fencing token if it has one.
+
+    `until` is how long its holder may believe in it without asking again, in the trial's time.
+    """
 
     handle: str
     fence: int | None = None
+    until: float = math.inf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +42,10 @@ class Approach(ABC, Generic[PortT]):
     @abstractmethod
     async def run(self, worker: Worker[PortT]) -> None:
         """Run what is due until the worker is asked to stop; then finish and give up leases."""
+
+    def layout(self, given: Layout) -> Layout:
+        """What its coordinator must be made of, where the scenario asks for `given`."""
+        return given
 
     def connection(self) -> Mapping[str, Any]:
         """Parameters for the connection to the coordinator, beyond the ones that all share."""

@@ -75,6 +75,7 @@ class Leader(Approach[PortT]):
             worker.requested(lease)
             grant = await self.elect(worker)
             worker.granted(lease, grant.handle, grant.fence)
+            lease.until = grant.until
             if self.catch_up == "none" or worker.stopping.is_set():
                 term.lease = lease
             else:
@@ -86,6 +87,9 @@ class Leader(Approach[PortT]):
     def _fire(self, worker: Worker[PortT], due: Due, term: Term, runs: asyncio.TaskGroup) -> None:
         """Run it if we lead, and only once: what is due just now may be in the gap too."""
         if term.lease is None or due in term.ran:
+            return
+        if worker.clock.now() >= term.lease.until:
+            # After a pause this may come before what ends the term.
             return
         term.ran.add(due)
         runs.create_task(self._run(worker, due, term, term.lease))

@@ -24,6 +24,7 @@ class Ensemble:
     def __init__(self) -> None:
         self.nodes: dict[str, _Stored] = {}
         self.watches: defaultdict[str, list[asyncio.Event]] = defaultdict(list)
+        self.child_watches: defaultdict[str, list[asyncio.Event]] = defaultdict(list)
         self._zxid = count(1)
         self._sequence = count()
         self._sessions = count(1)
@@ -43,6 +44,7 @@ class Ensemble:
             raise NodeExists(path)
         node = Node(path, value, 0, next(self._zxid))
         self.nodes[path] = _Stored(node, owner)
+        self._children_changed(path)
         return node
 
     def delete(self, path: str) -> bool:
@@ -50,7 +52,12 @@ class Ensemble:
             return False
         for watch in self.watches.pop(path, ()):
             watch.set()
+        self._children_changed(path)
         return True
+
+    def _children_changed(self, path: str) -> None:
+        for watch in self.child_watches.pop(path.rpartition("/")[0], ()):
+            watch.set()
 
     def set(self, path: str, value: str) -> bool:
         stored = self.nodes.get(path)
@@ -75,6 +82,14 @@ class Ensemble:
         event = asyncio.Event()
         self.watches[path].append(event)
         return event
+
+    def watch_children(self, path: str) -> tuple[list[str], asyncio.Event] | None:
+        names = self.children(path)
+        if not names:
+            return None  # What is above a node goes with the last below it, other than there.
+        event = asyncio.Event()
+        self.child_watches[path].append(event)
+        return names, event
 
 
 class FakeZooKeeper:
@@ -141,6 +156,12 @@ class FakeZooKeeper:
         if event is not None:
             self._watches.append(event)
         return event
+
+    async def watch_children(self, path: str) -> tuple[list[str], asyncio.Event] | None:
+        seen = await self.link.ask("watch_children", lambda: self._ensemble.watch_children(path))
+        if seen is not None:
+            self._watches.append(seen[1])
+        return seen
 
     def _become(self, state: SessionState) -> None:
         self.state = state

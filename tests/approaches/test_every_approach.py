@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from harness.approaches import APPROACHES
+from harness.approaches.approach import Approach
+from harness.scenario.model import Layout
 from tests.approaches.fake_postgres import Database, FakePostgres
-from tests.approaches.fake_redis import FakeRedis, Store
+from tests.approaches.fake_redis import FakeRedis, Store, nodes_of
 from tests.approaches.fake_zookeeper import Ensemble, FakeZooKeeper
 from tests.service import Service, live
 
@@ -21,10 +23,14 @@ pytestmark = pytest.mark.virtual_time
 COORDINATED = sorted(name for name, kind in APPROACHES.items() if kind.coordinator is not None)
 
 
-def ports(coordinator: str | None) -> Callable[[], Any]:
+def ports(approach: Approach[Any]) -> Callable[[], Any]:
     """Makes ports to one coordinator, one a worker."""
+    coordinator = approach.coordinator
     if coordinator is None:
         return lambda: None
+    if approach.connection().get("independent"):
+        stores = [Store() for _ in range(approach.layout(Layout()).nodes)]
+        return lambda: nodes_of(stores)
     if coordinator == "redis":
         store = Store()
         return lambda: FakeRedis(store)
@@ -39,10 +45,10 @@ def ports(coordinator: str | None) -> Callable[[], Any]:
 
 async def quiet_service(name: str) -> Service:
     """Three instances without a fault until 4.5: due at 1, 2, 3 and 4."""
-    kind = APPROACHES[name]
-    service, port = Service(), ports(kind.coordinator)
+    approach = APPROACHES[name]()
+    service, port = Service(), ports(approach)
     workers = [service.worker(port(), f"worker-{number}") for number in (1, 2, 3)]
-    await live(service, kind(), workers, until=4.5)
+    await live(service, approach, workers, until=4.5)
     return service
 
 

@@ -1,0 +1,113 @@
+"""Enqueue and claim in a Redis stream."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+
+from harness.approaches.approach import Approach
+from harness.approaches.renewal import renew_until_lost
+from harness.coordinators.errors import CoordinatorError
+from harness.coordinators.redis.port import RedisPort
+from harness.coordinators.redis.streams.port import Message, handle_of
+from harness.scenario.duration import PositiveSeconds
+from harness.worker.schedule import Due
+from harness.worker.worker import Lease, OnLost, Worker
+
+
+@dataclass(frozen=True, kw_only=True)
+class RedisStreams(Approach[RedisPort]):
+    """Every instance adds what is due to a stream, once; its consumer group shares it out.
+
+    Source: Redis documentation, "Redis Streams", consumer groups. A run is added once by (job, due
+    time), which is remembered for `remember` (default 60s): longer than instances differ in
+    noticing it. Each instance reads one message at a time and acknowledges it after the run. What
+    was not acknowledged for `min_idle` (default 2s), as its reader died, is claimed by another,
+    which looks for it every `poll` (default 100ms). With `refresh` (the default) a reader tells the
+    stream every min_idle/3 that it is still at it; without, a run longer than `min_idle` is run
+    twice. `on_lost` is what a run does whose message another one may have claimed.
+
+    At least once: after a pause or a cut of more than `min_idle`, both run. What Redis loses of the
+    stream is missed; an acknowledgement lost is a run again. Two due times of a job may run at
+    once.
+    """
+
+    coordinator = "redis"
+
+    min_idle: PositiveSeconds = 2.0
+    refresh: bool = True
+    poll: PositiveSeconds = 0.1
+    remember: PositiveSeconds = 60.0
+    on_lost: OnLost = "finish"
+
+    @property
+    def exclusive(self) -> bool:
+        """Each due time is claimed by itself."""
+        return False
+
+    async def run(self, worker: Worker[RedisPort]) -> None:
+        """Add what is due, and work."""
+        news = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._work(worker, news))
+            async for due in worker.due_runs(while_running=True):
+                tasks.create_task(self._add(worker, due, news))
+            news.set()
+
+    async def _add(self, worker: Worker[RedisPort], due: Due, news: asyncio.Event) -> None:
+        # Once by (job, due time): adding again after an unknown outcome does no harm.
+        while not worker.stopping.is_set():
+            with suppress(CoordinatorError):
+                await worker.port.streams.add(due.job, due.at, self.remember)
+                news.set()
+                return
+            await worker.sleep(self.poll)
+
+    async def _work(self, worker: Worker[RedisPort], news: asyncio.Event) -> None:
+        while not worker.stopping.is_set():
+            news.clear()
+            until = worker.clock.now() + self.min_idle
+            message = None
+            with suppress(CoordinatorError):
+                message = await self._next(worker)
+            if message is not None:
+                await self._run_claimed(worker, message, until)
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.poll):
+                    await news.wait()
+
+    async def _next(self, worker: Worker[RedisPort]) -> Message | None:
+        """A new message, or one that somebody left lying."""
+        streams = worker.port.streams
+        return await streams.read(worker.identity) or await streams.claim_idle(
+            worker.identity, self.min_idle
+        )
+
+    async def _run_claimed(self, worker: Worker[RedisPort], message: Message, until: float) -> None:
+        due = Due(message.job, message.due)
+        lease = worker.lease(str(due), due=due)
+        lease.until = until
+        worker.granted(lease, handle_of(message))
+        refreshing = asyncio.create_task(self._keep(worker, lease, message))
+        try:
+            completed = await worker.execute(due, lease, self.on_lost)
+        finally:
+            refreshing.cancel()
+            with suppress(asyncio.CancelledError):
+                await refreshing
+        worker.released(lease)
+        if lease.lost.is_set() and not completed:
+            return
+        with suppress(CoordinatorError):
+            if not await worker.port.streams.acknowledge(worker.identity, message):
+                worker.lost(lease)
+
+    async def _keep(self, worker: Worker[RedisPort], lease: Lease, message: Message) -> None:
+        if self.refresh:
+            streams = worker.port.streams
+            await renew_until_lost(
+                worker, lease, self.min_idle, lambda: streams.refresh(worker.identity, message)
+            )
+            worker.lost(lease)
