@@ -23,8 +23,8 @@ from harness.history.event import Event
 from harness.runtimes.ground import Ground, open_ground
 from harness.runtimes.launcher import Launcher
 from harness.runtimes.process import ProcessCluster
-from harness.runtimes.spec import ClusterSpec
-from harness.worker.schedule import Job
+from harness.runtimes.spec import Assignment, ClusterSpec, System
+from harness.scenario.model import Job
 from harness.worker.sink import Policy
 
 APPROACHES = {
@@ -48,19 +48,20 @@ class Nowhere:
 
 async def ready_after(ground: Ground, coordinator: str, workers: int, name: str) -> float:
     """Seconds until that many workers are ready."""
+    names = [f"worker-{number}" for number in range(1, workers + 1)]
+    system = System(coordinator)
+    assignment = Assignment(approach=APPROACHES[coordinator], parameters={}, system=system)
     spec = ClusterSpec(
         seed=1,
         jobs=(Job("report", 60.0, 60.0),),
-        approach=APPROACHES[coordinator],
-        parameters={},
-        coordinator=coordinator,
-        offsets={f"worker-{number}": 0.0 for number in range(1, workers + 1)},
+        assignments=dict.fromkeys(names, assignment),
+        offsets=dict.fromkeys(names, 0.0),
         misfire_grace=1.0,
         max_instances=1,
         request_timeout=1.0,
         policy=Policy.NONE,
     )
-    cluster = ProcessCluster(ground, spec, name, Nowhere())
+    cluster = ProcessCluster(ground, spec, name, Nowhere(), {system: ground.servers[coordinator]})
     start = time.monotonic()
     try:
         await cluster.set_up()

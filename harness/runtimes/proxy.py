@@ -1,11 +1,13 @@
-"""A TCP proxy between one worker and one coordinator node, which can cut the two apart.
+"""A TCP proxy between one worker and one coordinator node, which can disturb what passes.
 
-It lives in the runner's event loop. What each cut looks like from both sides:
+It lives in the runner's event loop. What each disturbance looks like from both sides:
 
 - `stall`: silence. No byte, no FIN and no RST crosses in a cut direction. The kernel at our end
   keeps ACKing, so TCP keepalive never fires. What was sent is kept, and delivered at `heal`, in
   order and at once; that a side closed or was reset is seen only then. What we had read before the
   stall is in flight, like a packet that has left: it still arrives.
+- `slow`: bytes, FIN and RST arrive later, in order; a connection itself is made as fast as ever.
+  What is on its way in a direction that is then cut stays there until `heal`.
 - `reset`: a RST to both sides of every open connection, idle ones included.
 - `refuse`: whoever connects gets a RST at once; open connections live on.
 """
@@ -16,12 +18,18 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
+from random import Random
 from typing import Any
 
+from harness.runtimes.delay_line import DelayLine
+
 _BACKLOG = 128
+# Bytes that may be on their way in a direction, as in the window of a TCP connection.
+_WINDOW = 1 << 20
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 s
 
 
@@ -31,6 +39,25 @@ class Direction(StrEnum):
     REQUESTS = "requests"
     REPLIES = "replies"
     BOTH = "both"
+
+
+def _ways(direction: Direction) -> frozenset[Direction]:
+    both = {Direction.REQUESTS, Direction.REPLIES}
+    return frozenset(both if direction is Direction.BOTH else {direction})
+
+
+@dataclass(frozen=True, slots=True)
+class _Slowness:
+    """Everything takes `delay` seconds longer, each by up to `jitter` more or less."""
+
+    delay: float
+    jitter: float
+    random: Random
+
+    def draw(self) -> float:
+        if self.jitter == 0:
+            return self.delay
+        return max(0.0, self.delay + self.random.uniform(-self.jitter, self.jitter))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +71,7 @@ class Counters:
 
 
 class Link:
-    """One listener on loopback, in front of one address; every connection obeys the same cuts.
+    """One listener on loopback, in front of one address; every connection is disturbed alike.
 
     `upstream` is (host, port) of the coordinator node. It may be changed, for connections to come.
     """
@@ -54,6 +81,7 @@ class Link:
         self.upstream = upstream
         self.stalled: frozenset[Direction] = frozenset()
         self.refusing = False
+        self._slowness: dict[Direction, _Slowness] = {}
         self._moved = {Direction.REQUESTS: 0, Direction.REPLIES: 0}
         self._relays: set[_Relay] = set()
         self._accepted = 0
@@ -101,14 +129,27 @@ class Link:
         With requests cut, a new connection is accepted and its upstream dialled only at heal; with
         only replies cut, requests are still carried out. Returns how many open connections it hit.
         """
-        both = {Direction.REQUESTS, Direction.REPLIES}
-        self.stalled |= both if direction is Direction.BOTH else {direction}
+        self.stalled |= _ways(direction)
         self._settle()
         return len(self._relays)
 
+    def slow(self, delay: float, jitter: float, direction: Direction, random: Random) -> None:
+        """Let what comes from now on take `delay` seconds longer, by up to `jitter` more or less.
+
+        Nothing is faster for it, and nothing overtakes. `random` is where the jitter is drawn from.
+        """
+        slowness = _Slowness(delay, jitter, random)
+        self._slowness |= dict.fromkeys(_ways(direction), slowness)
+
+    @property
+    def slowed(self) -> frozenset[Direction]:
+        """The directions in which it is slow."""
+        return frozenset(self._slowness)
+
     def heal(self) -> None:
-        """Undo every stall and `refuse`; what was held back flows at once."""
+        """Undo every stall, slowness and `refuse`; what was held back flows at once."""
         self.stalled = frozenset()
+        self._slowness.clear()
         if self.refusing:
             self.refusing = False
             self._listen()
@@ -120,6 +161,10 @@ class Link:
         for relay in relays:
             relay.reset()
         return len(relays)
+
+    def has_open(self, client: tuple[str, int]) -> bool:
+        """Whether the connection from this host and port is open."""
+        return any(relay.address == client for relay in self._relays)
 
     def refuse(self) -> None:
         """Refuse new connections until `heal`, which listens on the same port again."""
@@ -154,14 +199,19 @@ class Link:
         if self._listener is None:
             return
         try:
-            accepted, _ = self._listener.accept()
+            accepted, address = self._listener.accept()
         except OSError:  # gone again, or no descriptor left: the loop asks again
             return
         accepted.setblocking(False)
         self._accepted += 1
-        relay = _Relay(self)
+        relay = _Relay(self, address)
         self._relays.add(relay)
         self._run(relay.take(accepted))
+
+    def _delay(self, direction: Direction) -> float:
+        """The seconds that something read now takes longer."""
+        slowness = self._slowness.get(direction)
+        return 0.0 if slowness is None else slowness.draw()
 
     def _settle(self) -> None:
         for relay in list(self._relays):
@@ -171,8 +221,9 @@ class Link:
 class _Relay:
     """One connection: the worker's end, the coordinator's end, and what may pass between them."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, address: tuple[str, int]) -> None:
         self.link = link
+        self.address = address
         self.client = _End(self, Direction.REQUESTS)
         self.upstream = _End(self, Direction.REPLIES)
         self.client.peer, self.upstream.peer = self.upstream, self.client
@@ -191,8 +242,11 @@ class _Relay:
         if self._dialling is None and Direction.REQUESTS not in stalled:
             self._dialling = self.link._run(self._dial())
         ends = (self.client, self.upstream)
-        if any(end.broken and end.direction not in stalled for end in ends):
+        for end in ends:
+            end.line.hold(end.direction in stalled)
+        if any(end.broken for end in ends):
             self.reset()
+        if self.over:
             return
         for end in ends:
             end.regulate()
@@ -215,8 +269,7 @@ class _Relay:
         try:
             await loop.create_connection(lambda: self.upstream, *self.link.upstream)
         except OSError:
-            self.upstream.broken = True
-            self.settle()
+            self.upstream.fail()
 
     def _end(self) -> None:
         self.over = True
@@ -232,9 +285,12 @@ class _End(asyncio.Protocol):
         self.relay = relay
         self.direction = direction
         self.transport: asyncio.Transport | None = None
+        self.line = DelayLine()
+        self.on_its_way = 0  # bytes in the line
         self.full = False  # too much waits to be written to it
-        self.finished = False  # it sent a FIN, and we passed it on
-        self.broken = False  # it was reset, or never reached
+        self.ended = False  # it sent a FIN
+        self.finished = False  # we passed its FIN on
+        self.broken = False  # it was reset, or never reached, and the peer is to know
         self.gone = False  # its socket is closed
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -251,17 +307,50 @@ class _End(asyncio.Protocol):
             self.relay.settle()
 
     def data_received(self, data: bytes) -> None:
-        assert self.peer.transport is not None
         self.relay.link._moved[self.direction] += len(data)
-        self.peer.transport.write(data)
+        self.on_its_way += len(data)
+        self._send(partial(self._pass_on, data))
+        if self.on_its_way >= _WINDOW:
+            self.regulate()
 
     def eof_received(self) -> bool:
+        self.ended = True
+        self._send(self._pass_on_end)
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.gone = True
+        if exc is None:
+            self.relay.settle()
+        else:
+            self.fail()
+
+    def fail(self) -> None:
+        """Let the peer know, once all before it has arrived, that the connection is broken."""
+        self._send(self._break)
+
+    def _send(self, arrive: Callable[[], None]) -> None:
+        self.line.put(arrive, self.relay.link._delay(self.direction))
+
+    def _pass_on(self, data: bytes) -> None:
+        was_full = self.on_its_way >= _WINDOW
+        self.on_its_way -= len(data)
+        peer = self.peer.transport
+        if peer is not None and not peer.is_closing():
+            peer.write(data)
+        if was_full:
+            self.regulate()
+
+    def _pass_on_end(self) -> None:
         self.finished = True
         if self.peer.transport is not None:
             with contextlib.suppress(OSError):  # reset already, which its own read will tell
                 self.peer.transport.write_eof()
         self.relay.settle()
-        return True
+
+    def _break(self) -> None:
+        self.broken = True
+        self.relay.settle()
 
     def pause_writing(self) -> None:
         self.full = True
@@ -271,23 +360,19 @@ class _End(asyncio.Protocol):
         self.full = False
         self.peer.regulate()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.gone = True
-        self.broken = self.broken or exc is not None
-        self.relay.settle()
-
     def regulate(self) -> None:
         """Read if what is read may go on, else leave it in the kernel.
 
         After a FIN there is nothing to read: resuming would only report the FIN again.
         """
-        if self.transport is None or self.finished or self.transport.is_closing():
+        if self.transport is None or self.ended or self.transport.is_closing():
             return
         peer = self.peer.transport
         if (
             peer is not None
             and not peer.is_closing()
             and not self.peer.full
+            and self.on_its_way < _WINDOW
             and self.direction not in self.relay.link.stalled
         ):
             self.transport.resume_reading()
@@ -301,6 +386,7 @@ class _End(asyncio.Protocol):
 
     def reset(self) -> None:
         """Close it with a RST, dropping what is not written yet."""
+        self.line.clear()
         if self.transport is None or self.gone:
             return
         connection: socket.socket = self.transport.get_extra_info("socket")

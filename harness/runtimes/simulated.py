@@ -3,67 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from random import Random
 from typing import Any
 
-from harness.approaches import APPROACHES
-from harness.approaches.approach import Approach
-from harness.approaches.instance import connected, work
-from harness.coordinators.postgres import simulated as postgres
-from harness.coordinators.redis import simulated as redis
-from harness.coordinators.timing import Timing
-from harness.coordinators.zookeeper import simulated as zookeeper
 from harness.faults.cluster import Direction, Landed, NotLanded, TargetGone
 from harness.faults.observation import HeldLease, Observation
 from harness.history.event import Event
 from harness.history.journal import Recorder
 from harness.runtimes.calibration import Calibration
 from harness.runtimes.cluster import TrialError
-from harness.runtimes.spec import ClusterSpec, System
-from harness.simulation.kernel import Kernel
+from harness.runtimes.simulated_coordinators import SimulatedCoordinators
+from harness.runtimes.simulated_links import MECHANISM, SimulatedLinks
+from harness.runtimes.simulated_worker import Life, Surroundings, live
+from harness.runtimes.spec import ClusterSpec
 from harness.simulation.latency import Overshoot
 from harness.simulation.loop import SimulatedLoop
-from harness.simulation.network import Link, Way
 from harness.simulation.randomness import stream
-from harness.worker.clock import WorkerClock
 from harness.worker.memory_sink import MemorySink
-from harness.worker.worker import CallCount, Instance, Worker
-
-MECHANISM = "simulated"
+from harness.worker.schedule import longest_run
+from harness.worker.worker import CallCount, Worker
 
 _READY = 30.0
-# Seldom, as nothing is lost by it: the calls of who is killed are counted all the same.
-_REPORT_EVERY = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class _System:
-    """How to make a simulated coordinator, and how to connect to it."""
-
-    server: Callable[[Kernel, Timing], Any]
-    connect: Callable[..., Awaitable[Any]]
-
-
-_SYSTEMS = {
-    "redis": _System(redis.SimulatedRedis, redis.connect),
-    "zookeeper": _System(zookeeper.SimulatedZooKeeper, zookeeper.connect),
-    "postgres": _System(postgres.SimulatedPostgres, postgres.connect),
-}
-
-
-@dataclass(eq=False, slots=True)
-class _Life:
-    """One start of a worker, up to its end."""
-
-    name: str
-    identity: str
-    loop: SimulatedLoop
-    exited: asyncio.Future[None]
-    begun: asyncio.Event = field(default_factory=asyncio.Event)
-    worker: Worker[Any] | None = None
-    task: asyncio.Task[None] | None = None
+# How much longer than its longest run a worker may take to stop.
+_GOODBYE = 10.0
+# Seconds for whatever a worker does at once, unless it stands still.
+_PATIENCE = 5.0
 
 
 class SimulatedCluster:
@@ -82,13 +49,16 @@ class SimulatedCluster:
         self._spec = spec
         self._calibration = calibration
         self._recorder = recorder
-        self._sink = MemorySink(spec.policy)
-        self._servers: dict[System, Any] = {}
-        self._links: dict[str, Link] = {}
-        self._lives: dict[str, _Life] = {}
+        self._links = SimulatedLinks(self._kernel, spec.seed, self.now)
+        self._coordinators = SimulatedCoordinators(
+            self._kernel, spec.systems, calibration.coordinators, self.now
+        )
+        self._around = Surroundings(
+            spec, calibration.start_up, self._connect, MemorySink(spec.policy), self, self.now
+        )
+        self._lives: dict[str, Life] = {}
         self._loops: list[SimulatedLoop] = []
         self._starts: dict[str, int] = {}
-        self._draining = False
         self._early: list[tuple[float, Event]] = []
         self._start: float | None = None
 
@@ -110,13 +80,10 @@ class SimulatedCluster:
         self.observation.record(event)
 
     async def set_up(self) -> None:
-        """Make coordinator and links, start all workers, and wait until they are ready."""
-        for system in self._spec.systems:
-            timing = self._calibration.coordinators[system.name]
-            self._servers[system] = _SYSTEMS[system.name].server(self._kernel, timing)
+        """Make the links, start all workers, and wait until they are ready."""
         for worker in self.workers:
-            if self._spec.assignments[worker].system is not None:
-                self._links[worker] = Link(self._kernel, stream(self._spec.seed, worker, "link"))
+            if (system := self._spec.assignments[worker].system) is not None:
+                self._links.open(worker, len(self._coordinators.servers(system)))
         for worker in self.workers:
             self._launch(worker)
         try:
@@ -142,10 +109,9 @@ class SimulatedCluster:
 
     async def drain(self, patience: float) -> None:
         """Ask all workers to finish and stop; raises TrialError where one does not."""
-        self._draining = True
         running = [life for life in self._lives.values() if not life.exited.done()]
         for life in running:
-            life.loop.deliver(self._ask_to_stop, life)
+            self._ask_to_stop(life)
         if running:
             await asyncio.wait([life.exited for life in running], timeout=patience)
         for life in running:
@@ -197,109 +163,181 @@ class SimulatedCluster:
         self._life(worker).loop.resume()
         return Landed(self.now(), MECHANISM)
 
+    async def stop(self, worker: str) -> Landed:
+        """Ask it to stop, as SIGTERM does."""
+        life = self._life(worker)
+        landed = self._landed()
+        self._ask_to_stop(life)
+        patience = longest_run(self._spec.jobs) + _GOODBYE
+        await asyncio.wait({life.exited}, timeout=patience)
+        if not life.exited.done():
+            raise NotLanded(f"{worker} did not stop within {patience:g} s")
+        if life.exited.result() != 0:
+            raise NotLanded(f"{worker} did not stop in order")
+        return landed
+
+    async def skew(self, worker: str, jump: float, drift: float) -> Landed:
+        """Move its own clock."""
+        return await self._tell(worker, "skew", lambda one: one.clock.skew(jump, drift))
+
+    async def unskew(self, worker: str) -> Landed:
+        """Set its own clock right."""
+        return await self._tell(worker, "unskew", lambda one: one.clock.unskew())
+
+    async def fail_runs(self, worker: str, share: float, job: str | None) -> Landed:
+        """Let some of its runs fail."""
+        return await self._tell(worker, "fail", lambda one: one.fail_runs(share, job))
+
     async def cut(self, worker: str, direction: Direction) -> Landed:
-        """Let nothing arrive."""
-        ways = [] if direction == "both" else [Way(direction)]
-        self._link(worker).cut(*ways)
-        return Landed(self.now(), MECHANISM)
+        """Let nothing arrive over its links."""
+        return await self._links.cut(worker, direction)
+
+    async def slow(self, worker: str, delay: float, jitter: float, direction: Direction) -> Landed:
+        """Let everything arrive later over its links."""
+        return await self._links.slow(worker, delay, jitter, direction)
+
+    async def lose(self, worker: str, share: float, direction: Direction) -> Landed:
+        """Lose some of what is sent over its links."""
+        return await self._links.lose(worker, share, direction)
+
+    async def reset(self, worker: str) -> Landed:
+        """Break its open connections."""
+        return await self._links.reset(worker)
+
+    async def refuse(self, worker: str) -> Landed:
+        """Let it open no connection."""
+        return await self._links.refuse(worker)
 
     async def heal(self, worker: str) -> Landed:
-        """Let everything arrive again, what was held back first."""
-        self._link(worker).heal()
-        return Landed(self.now(), MECHANISM)
+        """Let everything arrive again."""
+        return await self._links.heal(worker)
 
     async def forget(self, lease: HeldLease) -> Landed:
         """Take the lease away at the coordinator."""
         system = self._spec.assignments[lease.worker].system
-        if system is None or lease.handle is None:
+        if system is None:
             raise NotLanded(f"{lease.worker} holds nothing that a coordinator could forget")
-        if not self._servers[system].forget(lease.handle):
-            raise TargetGone(f"{lease.worker} held {lease.resource} no more")
-        return Landed(self.now(), MECHANISM)
+        return await self._coordinators.forget(system, lease)
 
-    def _launch(self, worker: str) -> _Life:
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The names of all coordinator nodes."""
+        return self._coordinators.nodes
+
+    async def leading_nodes(self) -> tuple[str, ...]:
+        """The nodes that take writes now."""
+        return await self._coordinators.leading_nodes()
+
+    async def crash_node(self, node: str) -> Landed:
+        """End a coordinator node."""
+        return await self._coordinators.crash_node(node)
+
+    async def start_node(self, node: str, keep_data: bool) -> Landed:
+        """Start a coordinator node again."""
+        return await self._coordinators.start_node(node, keep_data)
+
+    async def pause_node(self, node: str) -> Landed:
+        """Let a coordinator node stand still."""
+        return await self._coordinators.pause_node(node)
+
+    async def resume_node(self, node: str) -> Landed:
+        """Let a coordinator node go on."""
+        return await self._coordinators.resume_node(node)
+
+    async def fail_over(self, node: str, lag: float) -> Landed:
+        """Let another coordinator node lead."""
+        return await self._coordinators.fail_over(node, lag)
+
+    async def shift_node_clock(self, node: str, seconds: float) -> Landed:
+        """Let a coordinator node's clock jump."""
+        return await self._coordinators.shift_node_clock(node, seconds)
+
+    def _launch(self, worker: str) -> Life:
         count = self._starts[worker] = self._starts.get(worker, 0) + 1
         identity = worker if count == 1 else f"{worker}.{count}"
         timers = stream(self._spec.seed, identity, "timers")
         overshoot = Overshoot(self._calibration.overshoot, timers)
         loop = SimulatedLoop(self._kernel, identity, overshoot=overshoot)
-        life = _Life(worker, identity, loop, self._runner.create_future())
+        life = Life(worker, identity, loop, self._runner.create_future())
         self._loops.append(loop)
         self._lives[worker] = life
         self.record(Event(at=self.now(), kind="worker.started", worker=worker))
         if self._start is not None:
             life.begun.set()
-        life.task = loop.create_task(self._serve(life))
+        life.task = loop.create_task(live(life, self._around))
         life.task.add_done_callback(partial(self._ended, life))
         return life
 
-    async def _serve(self, life: _Life) -> None:
-        """Be this worker until asked to stop."""
-        spec = self._spec
-        assignment = spec.assignments[life.name]
-        approach: Approach[Any] = APPROACHES[assignment.approach](**assignment.parameters)
-        await asyncio.sleep(self._calibration.start_up.draw(stream(spec.seed, life.identity, "up")))
-        recorder = _Voice(self, life.loop)
-        clock = WorkerClock(self.now, spec.offsets[life.name])
-        calls = CallCount(life.name, clock, recorder)
-        port = None
-        if (system := assignment.system) is not None:
-            random = stream(spec.seed, life.identity, "network")
-            link = self._links[life.name]
-            connect = partial(
-                _SYSTEMS[system.name].connect,
-                self._servers[system],
-                link,
-                random,
-                spec.request_timeout,
-                calls,
-                **approach.connection(),
-            )
-            port = await connected(connect, calls)
-        recorder.record(Event(at=self.now(), kind="worker.ready", worker=life.name))
-        await life.begun.wait()
-        instance = Instance(
-            name=life.name,
-            identity=life.identity,
-            seed=spec.seed,
-            jobs=spec.jobs,
-            misfire_grace=spec.misfire_grace,
-            max_instances=spec.max_instances,
-        )
-        life.worker = Worker(instance, port, clock, self._sink, recorder, calls)
-        await work(approach, life.worker, _REPORT_EVERY)
-        if port is not None:
-            await port.close()
+    async def _connect(self, worker: str, random: Random, calls: CallCount, **given: Any) -> Any:
+        """A port for a worker, over its links."""
+        system = self._spec.assignments[worker].system
+        assert system is not None
+        links, timeout = self._links.of(worker), self._spec.request_timeout
+        return await self._coordinators.connect(system, links, random, timeout, calls, **given)
 
-    def _ask_to_stop(self, life: _Life) -> None:
-        # As SIGTERM: before the start there is nothing to finish.
+    async def _tell(
+        self, worker: str, what: str, action: Callable[[Worker[Any]], object]
+    ) -> Landed:
+        """Have something done in a worker, which says so; at once, unless it stands still."""
+        life = self._life(worker)
+        told: asyncio.Future[Landed] = self._runner.create_future()
+
+        def take() -> None:
+            if life.worker is not None and not told.done():
+                action(life.worker)
+                extra = {"what": what}
+                self.record(Event(at=self.now(), kind="worker.told", worker=worker, extra=extra))
+                told.set_result(self._landed())
+
         if life.worker is None:
+            raise TargetGone(f"{worker} is not ready yet")
+        life.loop.deliver(take)
+        if not told.done():
+            either: set[asyncio.Future[Any]] = {told, life.exited}
+            await asyncio.wait(either, timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        if not told.done():
+            told.cancel()
+            # Whoever is gone raises TargetGone.
+            self._life(worker)
+            raise NotLanded(f"{worker} did not hear of it within {_PATIENCE:g} s")
+        return told.result()
+
+    def _landed(self) -> Landed:
+        return Landed(self.now(), MECHANISM)
+
+    def _ask_to_stop(self, life: Life) -> None:
+        life.asked_to_stop = True
+        life.loop.deliver(self._terminate, life)
+
+    def _terminate(self, life: Life) -> None:
+        # As SIGTERM: before the start there is nothing to finish.
+        if life.worker is None or not life.begun.is_set():
             life.loop.kill()
             self._exit(life, code=0)
         else:
             life.worker.stop()
 
-    def _ended(self, life: _Life, task: asyncio.Task[None]) -> None:
+    def _ended(self, life: Life, task: asyncio.Task[None]) -> None:
         error = task.exception()
         code = 0 if error is None else 1
         self._exit(life, code=code)
-        if error is not None or not self._draining:
+        if error is not None or not life.asked_to_stop:
             said = "" if error is None else f": {_said(error)}"
             self._break(f"{life.name} ended by itself, with code {code}{said}")
 
-    def _end(self, life: _Life) -> None:
+    def _end(self, life: Life) -> None:
         if life.worker is not None:
             life.worker.flush_calls()
         life.loop.kill()
         self._exit(life, signal=9)
 
-    def _exit(self, life: _Life, *, code: int | None = None, signal: int | None = None) -> None:
-        if (link := self._links.get(life.name)) is not None:
+    def _exit(self, life: Life, *, code: int | None = None, signal: int | None = None) -> None:
+        for link in self._links.of(life.name):
             # As the kernel does with what a process leaves open, however it ended.
             link.hang_up()
         at = self.now()
         self.record(Event(at=at, kind="worker.exited", worker=life.name, code=code, signal=signal))
-        life.exited.set_result(None)
+        life.exited.set_result(code)
 
     def _break(self, why: str) -> None:
         if not self.broken.done():
@@ -311,29 +349,11 @@ class SimulatedCluster:
         if self.broken.done():
             self.broken.result()
 
-    def _life(self, worker: str) -> _Life:
+    def _life(self, worker: str) -> Life:
         life = self._lives.get(worker)
         if life is None or life.exited.done():
             raise TargetGone(f"{worker} is not running")
         return life
-
-    def _link(self, worker: str) -> Link:
-        link = self._links.get(worker)
-        if link is None:
-            raise NotLanded(f"{worker} has no coordinator to be cut off from")
-        return link
-
-
-class _Voice:
-    """What a worker says, as long as it lives."""
-
-    def __init__(self, cluster: SimulatedCluster, loop: SimulatedLoop) -> None:
-        self._cluster = cluster
-        self._loop = loop
-
-    def record(self, event: Event) -> None:
-        if not self._loop.dead:
-            self._cluster.record(event)
 
 
 def _said(error: BaseException) -> str:

@@ -1,14 +1,23 @@
 """One worker as a process of its own.
 
-It reads two lines of JSON on stdin: its settings, and, once all workers are ready, the moment of
-the start on the host's monotonic clock. It writes its events as JSON lines on stdout. SIGTERM asks
-it to stop. A worker in any other language does the same.
+It reads lines of JSON on stdin: its settings, and, once all workers are ready, the moment of the
+start on the host's monotonic clock. It writes its events as JSON lines on stdout. SIGTERM asks it
+to stop. A worker in any other language does the same.
+
+What faults need of it: after the start it is told, one a line,
+
+    {"skew": {"jump": 2.0, "drift": 0.0}}     its own clock goes 2 s forward, and gains 0 s a second
+    {"unskew": true}                          its own clock is set
+    {"fail": {"share": 0.3, "job": null}}     so many of its runs fail, of that job or of any
+
+and answers each with the event `worker.told`, `what` being the first word. Events of the kinds in
+its settings' `breakpoints` it writes with `"held": true`, and then stands still as a whole, but for
+what it is told, until that is {"go": true}.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import sys
@@ -26,6 +35,7 @@ from harness.coordinators.redis import client as redis
 from harness.coordinators.zookeeper import client as zookeeper
 from harness.history.event import Event
 from harness.history.journal import encode
+from harness.runtimes.control import ControlPipe, Order
 from harness.worker.clock import WorkerClock, since
 from harness.worker.settings import Settings, settings_from_json
 from harness.worker.sink import SqliteSink
@@ -38,14 +48,22 @@ _CLIENTS: dict[str, Callable[..., Awaitable[Any]]] = {
 }
 
 
+_TOLD = "worker.told"
+
+
 class LineRecorder:
     """Writes events as JSON lines to a file descriptor, each at once and whole.
 
     Before the start the trial's time is not known: whoever reads a line without `at` stamps it.
+    After events of the kinds in `breakpoints` it calls `stand_still`, from the start on.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(
+        self, descriptor: int, breakpoints: frozenset[str], stand_still: Callable[[], None]
+    ) -> None:
         self._descriptor = descriptor
+        self._breakpoints = breakpoints - {_TOLD}
+        self._stand_still = stand_still
         self.started = False
 
     def record(self, event: Event) -> None:
@@ -53,23 +71,29 @@ class LineRecorder:
         row = event.as_json()
         if not self.started:
             del row["at"]
+        held = self.started and event.kind in self._breakpoints
+        if held:
+            row["held"] = True
         os.write(self._descriptor, encode(row).encode())
+        if held:
+            self._stand_still()
 
 
-async def serve(control: asyncio.StreamReader, output: int) -> None:
+async def serve(control: ControlPipe, output: int) -> None:
     """Be the worker that the first line on `control` describes, until asked to stop."""
-    settings = settings_from_json(json.loads(await control.readline()))
+    settings = settings_from_json(await control.receive())
     loop = asyncio.get_running_loop()
-    recorder = LineRecorder(output)
+    recorder = LineRecorder(output, settings.breakpoints, control.stand_still)
     clock = WorkerClock(loop.time, settings.offset)
     calls = CallCount(settings.name, clock, recorder)
     approach = APPROACHES[settings.approach](**settings.parameters)
     sink = SqliteSink(Path(settings.sink), settings.policy)
     port = await _port(approach, settings, calls)
     recorder.record(Event(at=0.0, kind="worker.ready", worker=settings.name))
-    clock.now = since(json.loads(await control.readline())["start"], loop)
+    clock.now = since((await control.receive())["start"], loop)
     recorder.started = True
     worker = Worker(_instance(settings), port, clock, sink, recorder, calls)
+    control.listen(partial(_obey, worker, recorder))
     loop.add_signal_handler(signal.SIGTERM, worker.stop)
     uncaught = _collect_uncaught(loop)
     await work(approach, worker)
@@ -78,6 +102,24 @@ async def serve(control: asyncio.StreamReader, output: int) -> None:
     if port is not None:
         await port.close()
     sink.close()
+
+
+def _obey(worker: Worker[Any], recorder: LineRecorder, order: Order) -> None:
+    """Do as told, and say so; what is not known is for another version."""
+    match order:
+        case {"skew": {"jump": jump, "drift": drift}}:
+            what = "skew"
+            worker.clock.skew(jump, drift)
+        case {"unskew": True}:
+            what = "unskew"
+            worker.clock.unskew()
+        case {"fail": {"share": share, "job": job}}:
+            what = "fail"
+            worker.fail_runs(share, job)
+        case _:
+            return
+    at = worker.clock.now()
+    recorder.record(Event(at=at, kind=_TOLD, worker=worker.name, extra={"what": what}))
 
 
 def _collect_uncaught(loop: asyncio.AbstractEventLoop) -> list[BaseException]:
@@ -115,15 +157,9 @@ def _instance(settings: Settings) -> Instance:
         jobs=settings.jobs,
         misfire_grace=settings.misfire_grace,
         max_instances=settings.max_instances,
+        retry=settings.retry,
+        circuit_breaker=settings.circuit_breaker,
     )
-
-
-async def _serve_on_standard_streams() -> None:
-    control = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(control), os.fdopen(0, "rb", buffering=0)
-    )
-    await serve(control, output=1)
 
 
 def main() -> None:
@@ -131,7 +167,7 @@ def main() -> None:
     # Before the start there is nothing to finish: the first SIGTERM simply ends the process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        asyncio.run(_serve_on_standard_streams())
+        asyncio.run(serve(ControlPipe(0), output=1))
     except BaseExceptionGroup as group:
         # The last line of what a worker says is what the report gives as the reason of its end.
         traceback.print_exception(group)

@@ -146,7 +146,9 @@ class Link:
         self.disturbed = False
         self._random = random
         self._cut = {Way.REQUESTS: False, Way.REPLIES: False}
+        # The additional delay, and by how much it differs from time to time, up or down.
         self._delay = {Way.REQUESTS: 0.0, Way.REPLIES: 0.0}
+        self._jitter = {Way.REQUESTS: 0.0, Way.REPLIES: 0.0}
         self._loss = {Way.REQUESTS: 0.0, Way.REPLIES: 0.0}
         self._waiting: dict[Way, deque[tuple[Any, ...]]] = {way: deque() for way in Way}
 
@@ -182,16 +184,20 @@ class Link:
         self.refusing = False
         for way in Way:
             self._cut[way] = False
-            self._delay[way] = self._loss[way] = 0.0
+            self._delay[way] = self._jitter[way] = self._loss[way] = 0.0
         self.disturbed = False
         for way in Way:
             # Not in here: what arrives may do anything.
             self.kernel.plan(0.0, self._pass_on, way)
 
-    def slow(self, seconds: float, *ways: Way) -> None:
-        """Let everything take so much longer; both ways unless told."""
+    def slow(self, seconds: float, *ways: Way, jitter: float = 0.0) -> None:
+        """Let everything take so much longer, each by up to `jitter` more or less, in seconds.
+
+        Both ways unless told. Nothing is faster for it than without.
+        """
         for way in ways or Way:
             self._delay[way] = seconds
+            self._jitter[way] = jitter
         self.disturbed = True
 
     def lose(self, share: float, *ways: Way) -> None:
@@ -217,6 +223,8 @@ class Link:
     def additional(self, way: Way) -> float:
         """The additional seconds that something sent now takes."""
         seconds = self._delay[way]
+        if jitter := self._jitter[way]:
+            seconds = max(0.0, seconds + self._random.uniform(-jitter, jitter))
         if loss := self._loss[way]:
             again = RETRANSMISSION
             while self._random.random() < loss and again < 120.0:

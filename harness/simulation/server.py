@@ -14,7 +14,11 @@ class SimulatedServer:
     """What servers share: a queue before `executors` executors, crash and restart, pause, a clock.
 
     `offset` is by how much its clock is ahead, in seconds. Subclasses do the work, in one step at
-    the end of its service time, and forget in `wipe` what a restart without data loses.
+    the end of its service time. What they keep is of two kinds, and each attribute is of one:
+
+    - what dies with a process: connections, sessions, subscriptions, whoever waits. It goes in
+      `crashed`.
+    - data, which a restart may find again: it goes in `wipe`, and is in `snapshot` and `restore`.
     """
 
     def __init__(self, kernel: Kernel, executors: int = 1) -> None:
@@ -100,6 +104,20 @@ class SimulatedServer:
 
     def wipe(self) -> None:
         """Forget all data."""
+
+    def snapshot(self) -> Any:
+        """All data as a follower has it by now, in a copy of its own: all that `wipe` forgets.
+
+        None, as here, where nothing that was acknowledged is ever lost in a fail-over.
+        """
+        return None
+
+    def restore(self, data: Any) -> None:
+        """Have the data of a snapshot, and no other; for a server that is down."""
+
+    def shift_clock(self, seconds: float) -> bool:
+        """Let the clock jump; False, and nothing done, where nothing expires by it."""
+        return False
 
     def closed(self, connection: Connection) -> None:
         """Called when a client has closed its connection."""

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
-import psutil
 import psycopg
 import pytest
 
 from harness.faults import FAULTS
 from harness.faults.cluster import NotLanded
 from harness.faults.fault import Fault
-from harness.runtimes import process as process_runtime
+from harness.runtimes import links, workers
 from harness.runtimes.forking import WorkerProcess
 from harness.runtimes.proxy import Link
+from tests.live.clients import SILENCE, Client, link_of
 from tests.live.processes import is_alive, state_of
 from tests.live.trials import Trials
 
@@ -26,9 +24,6 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
-# How long we listen before we say that nothing came; an answer takes less than a millisecond.
-SILENCE = 0.3  # s
-
 VICTIM, OTHER = "worker-1", "worker-2"
 
 
@@ -36,50 +31,6 @@ def fault(kind: str, **params: Any) -> Fault:
     """A fault as a scenario writes it; whom it hits is said when it is applied."""
     params = {name.rstrip("_"): value for name, value in params.items()}
     return FAULTS[kind](**{"target": VICTIM, "at": 0.0, **params})
-
-
-class Client:
-    """Speaks Redis' inline protocol over one connection, and gives up waiting when told to."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    @classmethod
-    @asynccontextmanager
-    async def at(cls, host: str, port: int) -> AsyncIterator[Client]:
-        reader, writer = await asyncio.open_connection(host, port)
-        try:
-            yield cls(reader, writer)
-        finally:
-            writer.close()
-
-    def say(self, command: str) -> None:
-        self._writer.write(f"{command}\r\n".encode())
-
-    async def hears(self, what: str, within: float = 5.0) -> bool:
-        """Whether a line comes that is this, be it after others."""
-        try:
-            async with asyncio.timeout(within):
-                while (line := await self._reader.readline()) != f"{what}\r\n".encode():
-                    assert line, "the connection was closed"
-        except TimeoutError:
-            return False
-        return True
-
-    async def answers(self, command: str, what: str) -> bool:
-        self.say(command)
-        return await self.hears(what)
-
-
-def link_of(pid: int) -> tuple[str, int]:
-    """Where a worker's process is connected to."""
-    (address,) = {
-        (connection.raddr.ip, connection.raddr.port)
-        for connection in psutil.Process(pid).net_connections("tcp")
-        if connection.status == psutil.CONN_ESTABLISHED
-    }
-    return address
 
 
 async def test_a_crash_ends_the_process_and_its_end_starts_another(trials: Trials) -> None:
@@ -222,7 +173,7 @@ async def test_a_heal_that_does_not_heal_has_not_landed(
     partition = fault("partition", for_=1.0)
     async with trials.open("redis-lock") as trial:
         await partition.apply(trial.cluster, [VICTIM])
-        monkeypatch.setattr(process_runtime, "_PATIENCE", SILENCE)
+        monkeypatch.setattr(links, "_PATIENCE", SILENCE)
         monkeypatch.setattr(Link, "heal", lambda link: None)
         with pytest.raises(NotLanded, match="not answered"):
             await partition.undo(trial.cluster, [VICTIM])
@@ -235,7 +186,7 @@ async def test_a_signal_that_is_not_sent_has_not_landed(
     params = {"for": 1.0} if kind == "pause" else {}
     async with trials.open("uncoordinated") as trial:
         with monkeypatch.context() as planted:
-            planted.setattr(process_runtime, "_PATIENCE", SILENCE)
+            planted.setattr(workers, "_PATIENCE", SILENCE)
             planted.setattr(WorkerProcess, "send", lambda process, number: None)
             with pytest.raises(NotLanded):
                 await fault(kind, **params).apply(trial.cluster, [VICTIM])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from harness.approaches import APPROACHES
+from harness.coordinators.server import Server
 from harness.faults.observation import HeldLease
 from harness.history.event import Event
 from harness.runtimes.ground import Ground
@@ -52,6 +53,20 @@ class Trial:
         before = self.written(worker)
         return await becomes_true(lambda: self.written(worker) > before)
 
+    def of(self, kind: str, worker: str, since: int = 0) -> list[Event]:
+        """The worker's events of that kind, from the place `since` in the history on."""
+        return [
+            event
+            for event in self.events.seen[since:]
+            if event.kind == kind and event.worker == worker
+        ]
+
+    async def next(self, kind: str, worker: str, count: int = 1) -> list[Event]:
+        """So many events of that kind that the worker writes from now on."""
+        since = len(self.events.seen)
+        assert await becomes_true(lambda: len(self.of(kind, worker, since)) >= count)
+        return self.of(kind, worker, since)[:count]
+
     async def held(self) -> HeldLease:
         """A lease that somebody holds."""
         seen = self.cluster.observation
@@ -69,9 +84,18 @@ class Trials:
 
     @asynccontextmanager
     async def open(
-        self, approach: str, *, takes: float = 0.1, workers: int = 2
+        self,
+        approach: str,
+        *,
+        takes: float = 0.1,
+        workers: int = 2,
+        breakpoints: Collection[str] = (),
+        server: Server | None = None,
     ) -> AsyncIterator[Trial]:
-        """A trial from when all its workers are ready; `takes` is how long a run is, in seconds."""
+        """A trial from when all its workers are ready; `takes` is how long a run is, in seconds.
+
+        `server` is its coordinator, by default the one that all tests share.
+        """
         self._need(approach)
         names = [f"worker-{number}" for number in range(1, workers + 1)]
         system = APPROACHES[approach].coordinator
@@ -87,9 +111,16 @@ class Trials:
             max_instances=1,
             request_timeout=1.0,
             policy=Policy.NONE,
+            breakpoints=frozenset(breakpoints),
         )
         namespace, events = f"live_{next(self._count)}", Events()
-        cluster = ProcessCluster(self._ground, spec, namespace, events)
+        cluster = ProcessCluster(
+            self._ground,
+            spec,
+            namespace,
+            events,
+            {one: server or self._ground.servers[one.name] for one in spec.systems},
+        )
         try:
             await cluster.set_up()
             cluster.begin()

@@ -3,8 +3,10 @@
 import asyncio
 import socket
 import struct
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from random import Random
 from typing import TypeVar
 
 import pytest
@@ -443,6 +445,104 @@ async def test_refuse_turns_new_connections_away_and_leaves_the_open_ones(wire: 
     client, server = await wire.pair()
     await send(client, b"back")
     assert await receive(server, 4) == b"back"
+
+
+async def test_a_slow_direction_holds_up_what_comes_from_now_on(wire: Wire) -> None:
+    client, server = await wire.pair()
+    wire.link.slow(2 * SILENCE, 0.0, Direction.REQUESTS, Random(1))
+    assert wire.link.slowed == {Direction.REQUESTS}
+    start = time.monotonic()
+    await send(server, b"news")
+    assert await receive(client, 4) == b"news"
+    await send(client, b"ping")
+    assert await is_silent(server)
+    assert await receive(server, 4) == b"ping"
+    assert time.monotonic() - start >= 2 * SILENCE
+    wire.link.heal()
+    assert wire.link.slowed == frozenset()
+
+
+async def test_jitter_lets_nothing_overtake(wire: Wire) -> None:
+    client, server = await wire.pair()
+    wire.link.slow(0.02, 0.02, Direction.BOTH, Random(1))
+    for number in range(100):
+        await send(client, bytes([number]))
+        await asyncio.sleep(0.0005)
+    assert await receive(server, 100) == bytes(range(100))
+
+
+async def test_what_is_on_its_way_when_it_heals_arrives_first(wire: Wire) -> None:
+    client, server = await wire.pair()
+    wire.link.slow(SILENCE, 0.0, Direction.REQUESTS, Random(1))
+    await send(client, b"late")
+    await until(lambda: wire.link.counters.request_bytes == 4)
+    wire.link.heal()
+    await send(client, b" soon")
+    assert await receive(server, 9) == b"late soon"
+
+
+async def test_what_is_on_its_way_when_it_is_cut_stays_there_until_it_heals(wire: Wire) -> None:
+    client, server = await wire.pair()
+    wire.link.slow(SILENCE / 3, 0.0, Direction.REQUESTS, Random(1))
+    await send(client, b"late")
+    await until(lambda: wire.link.counters.request_bytes == 4)
+    wire.link.stall(Direction.REQUESTS)
+    assert await is_silent(server)
+    wire.link.heal()
+    assert await receive(server, 4) == b"late"
+
+
+async def test_an_end_of_file_arrives_late_and_after_the_bytes(wire: Wire) -> None:
+    client, server = await wire.pair()
+    wire.link.slow(2 * SILENCE, 0.0, Direction.REQUESTS, Random(1))
+    await send(client, b"bye")
+    client.close()
+    assert await is_silent(server)
+    assert await receive(server, 100) == b"bye"
+    server.close()
+    await until(lambda: wire.link.counters.open == 0)
+
+
+async def test_a_reset_arrives_late_and_after_the_bytes(wire: Wire) -> None:
+    client, server = await wire.pair()
+    wire.link.slow(2 * SILENCE, 0.0, Direction.REPLIES, Random(1))
+    await send(server, b"+OK")
+    await until(lambda: wire.link.counters.reply_bytes == 3)
+    close_with_reset(server)
+    assert await is_silent(client)
+    assert await receive(client, 3) == b"+OK"
+    assert await is_reset(client)
+
+
+async def test_a_slow_link_takes_no_more_than_its_window(wire: Wire) -> None:
+    client, server = await wire.pair()
+    wire.link.slow(2 * SILENCE, 0.0, Direction.REQUESTS, Random(1))
+    data = bytes(range(256)) * (1 << 15)  # 8 MiB
+    sending = asyncio.ensure_future(send(client, data))
+    assert await is_silent(server)
+    assert 1 << 20 <= wire.link.counters.request_bytes < 2 << 20
+    wire.link.heal()
+    assert await receive(server, len(data)) == data
+    await sending
+
+
+async def test_reset_loses_what_is_on_its_way(wire: Wire) -> None:
+    client, server = await wire.pair()
+    wire.link.slow(SILENCE, 0.0, Direction.REQUESTS, Random(1))
+    await send(client, b"lost")
+    await until(lambda: wire.link.counters.request_bytes == 4)
+    assert wire.link.reset() == 1
+    assert await is_reset(server)
+    assert await is_reset(client)
+
+
+async def test_a_link_knows_whose_connections_are_open(wire: Wire) -> None:
+    client, _ = await wire.pair()
+    address = client.getsockname()
+    assert wire.link.has_open(address)
+    assert not wire.link.has_open(wire.link.address)
+    wire.link.reset()
+    assert not wire.link.has_open(address)
 
 
 async def test_a_stall_of_no_connection_says_so(wire: Wire) -> None:

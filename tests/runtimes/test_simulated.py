@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -14,69 +13,12 @@ from harness.approaches.approach import Approach
 from harness.approaches.uncoordinated import Uncoordinated
 from harness.faults.cluster import NotLanded, TargetGone
 from harness.faults.observation import HeldLease
-from harness.history.event import Event
-from harness.runtimes.calibration import default_calibration
 from harness.runtimes.cluster import TrialError
 from harness.runtimes.simulated import SimulatedCluster
-from harness.runtimes.spec import Assignment, ClusterSpec, System
-from harness.scenario.model import Job
-from harness.worker.sink import Policy
 from harness.worker.worker import Worker
+from tests.runtimes.simulated_trials import at, begun
 
 pytestmark = pytest.mark.simulated
-
-JOB = Job("report", every=1.0, first=1.0, takes=0.5)
-
-
-@dataclass
-class Events:
-    seen: list[Event] = field(default_factory=list)
-
-    def record(self, event: Event) -> None:
-        self.seen.append(event)
-
-    def of(self, kind: str, worker: str | None = None) -> list[Event]:
-        return [
-            event for event in self.seen if event.kind == kind and worker in (None, event.worker)
-        ]
-
-
-def assigned(approach: str, parameters: Mapping[str, Any]) -> Assignment:
-    system = APPROACHES[approach].coordinator
-    return Assignment(
-        approach=approach,
-        parameters=parameters,
-        system=None if system is None else System(system),
-    )
-
-
-def cluster_of(
-    approach: str, workers: int = 2, **parameters: Any
-) -> tuple[SimulatedCluster, Events]:
-    events = Events()
-    names = [f"worker-{number + 1}" for number in range(workers)]
-    spec = ClusterSpec(
-        seed=7,
-        jobs=(JOB,),
-        assignments=dict.fromkeys(names, assigned(approach, parameters)),
-        offsets=dict.fromkeys(names, 0.0),
-        misfire_grace=1.0,
-        max_instances=1,
-        request_timeout=1.0,
-        policy=Policy.NONE,
-    )
-    return SimulatedCluster(spec, default_calibration(), events), events
-
-
-async def begun(approach: str, workers: int = 2, **more: Any) -> tuple[SimulatedCluster, Events]:
-    cluster, events = cluster_of(approach, workers, **more)
-    await cluster.set_up()
-    cluster.begin()
-    return cluster, events
-
-
-async def at(cluster: SimulatedCluster, moment: float) -> None:
-    await asyncio.sleep(moment - cluster.now())
 
 
 async def test_the_trial_starts_when_all_workers_are_ready() -> None:

@@ -132,6 +132,44 @@ def test_a_slow_link_adds_to_each_way_that_it_is_told() -> None:
     assert world.log == [("reply", 1), ("request", 3), ("healed", 6)]
 
 
+def arrivals_over_a_link_with_jitter(seed: int) -> list[float]:
+    world = World(seed)
+    world.link.slow(0.2, jitter=0.5)
+    sent = world.kernel.now
+    for number in range(300):
+        # Each over a connection of its own, on which nothing can be in its way.
+        world.connect().request(1, world.note, number)
+    world.run(5)
+    return [moment - sent for _, moment in sorted(world.log)]
+
+
+def test_jitter_moves_what_is_sent_both_ways_but_nothing_is_faster_than_without() -> None:
+    arrivals = arrivals_over_a_link_with_jitter(seed=1)
+    assert min(arrivals) == 1
+    assert 1.6 < max(arrivals) <= 1.7
+    assert sum(arrivals) / len(arrivals) == pytest.approx(1.245, abs=0.05)
+
+
+def test_jitter_is_the_same_for_the_same_seed() -> None:
+    first, again, other = map(arrivals_over_a_link_with_jitter, (1, 1, 2))
+    assert first == again != other
+
+
+def test_jitter_lets_nothing_overtake_and_ends_with_the_disturbance() -> None:
+    world = World()
+    connection = world.connect()
+    world.link.slow(1, jitter=1)
+    for number in range(100):
+        connection.request(1, world.note, number)
+    world.run(9)
+    assert world.what == list(range(100))
+    assert len({moment for _, moment in world.log}) > 1
+    world.link.heal()
+    connection.request(1, world.note, "healed")
+    world.run(5)
+    assert world.log[-1] == ("healed", 10)
+
+
 def test_losses_are_delays_of_retransmission_and_the_same_for_the_same_seed() -> None:
     def delays(seed: int) -> list[float]:
         world = World(seed)
