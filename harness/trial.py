@@ -17,7 +17,7 @@ from harness.approaches import APPROACHES
 from harness.coordinators.errors import CoordinatorError
 from harness.coordinators.server import ServerError
 from harness.faults.injection import inject_all
-from harness.faults.plan import PlannedFault, plan_faults
+from harness.faults.plan import PlannedFault, breakpoints_of, plan_faults
 from harness.history.event import Event
 from harness.history.journal import Journal, Recorder
 from harness.history.trial import FaultLine, TrialLine
@@ -30,10 +30,11 @@ from harness.simulation.kernel import Kernel, SimulationError
 from harness.simulation.loop import SimulatedLoop
 from harness.simulation.memory import no_collection
 from harness.simulation.seal import sealed
-from harness.worker.schedule import job_line
+from harness.worker.schedule import job_line, longest_run
 from harness.worker.sink import Policy
 
-# How much longer than its longest job a trial waits for its workers to finish.
+# How much longer than its longest run a trial waits for its workers to finish: for what they still
+# have to ask, and for what was undone only at the end to be noticed. Nobody tries again by then.
 _DRAIN = 10.0
 
 # How often a simulated trial is looked at, in virtual seconds; and at most, from start to end.
@@ -140,7 +141,8 @@ async def conduct(
         await cluster.set_up()
         cluster.begin()
         await _live_through(cluster, trial, faults)
-        await cluster.drain(_longest(trial.scenario.jobs) + _DRAIN)
+        longest = longest_run(trial.scenario.all_jobs)
+        await cluster.drain(longest + trial.scenario.request_timeout + _DRAIN)
         _raise_if_broken(cluster)
         reason = "completed"
     except (TrialError, ServerError, CoordinatorError) as trouble:
@@ -161,7 +163,9 @@ async def _live_through(
     cluster: TrialCluster, trial: Trial, faults: Sequence[PlannedFault]
 ) -> None:
     """Let the trial's duration pass, and its faults happen."""
-    injecting = asyncio.create_task(inject_all(faults, cluster, trial.seed))
+    injecting = asyncio.create_task(
+        inject_all(faults, cluster, trial.seed, duration=trial.scenario.duration)
+    )
     try:
         await asyncio.wait(
             {injecting, cluster.broken},
@@ -181,32 +185,55 @@ def _raise_if_broken(cluster: TrialCluster) -> None:
         cluster.broken.result()
 
 
-def coordinator_of(choice: model.ApproachChoice) -> str | None:
-    """The system that the approach needs, if any."""
-    return APPROACHES[choice.approach].coordinator
+def coordinator_names(choice: model.ApproachChoice) -> tuple[str, ...]:
+    """The names of the systems that the approach needs, if any; of a mix, of both halves."""
+    needed = (APPROACHES[one.approach].coordinator for one in _halves(choice))
+    return tuple(dict.fromkeys(name for name in needed if name is not None))
+
+
+def systems_of(choice: model.ApproachChoice, scenario: model.Scenario) -> tuple[System, ...]:
+    """The coordinators that the approach needs, if any, and what they are made of."""
+    needed = (_system(one, scenario) for one in _halves(choice))
+    return tuple(dict.fromkeys(one for one in needed if one is not None))
 
 
 def trial_line(trial: Trial, faults: Sequence[PlannedFault]) -> TrialLine:
     """The first line of the trial's history."""
-    scenario = trial.scenario
+    scenario, choice = trial.scenario, trial.choice
     return TrialLine(
         scenario=scenario.name,
-        approach=trial.choice.name,
+        approach=choice.name,
         runtime=trial.runtime,
         seed=trial.seed,
         workers=scenario.worker_names,
         duration=scenario.duration,
         grace=scenario.grace,
-        jobs=tuple(job_line(job) for job in scenario.jobs),
+        jobs=tuple(job_line(job) for job in scenario.all_jobs),
         faults=tuple(FaultLine(one.id, one.type, one.at) for one in faults),
-        extra={
-            "algorithm": trial.choice.approach,
-            "parameters": dataclasses.asdict(trial.choice.params),
-            "sink": trial.choice.sink or scenario.sink,
-            "exclusive": trial.choice.params.exclusive,
-            **trial.extra,
-        },
+        extra={**_set_up(choice, scenario), **trial.extra},
     )
+
+
+def _set_up(choice: model.ApproachChoice, scenario: model.Scenario) -> dict[str, Any]:
+    """How the approach is set up; what is not used is left out."""
+    aside: dict[str, Any] = {
+        "retry": choice.retry or scenario.retry,
+        "circuit_breaker": choice.circuit_breaker or scenario.circuit_breaker,
+    }
+    used = {name: dataclasses.asdict(one) for name, one in aside.items() if one is not None}
+    if choice.others is not None:
+        used["others"] = _algorithm(choice.others)
+    return {
+        **_algorithm(choice),
+        "sink": choice.sink or scenario.sink,
+        # Who agrees through one thing excludes nobody who agrees through another.
+        "exclusive": choice.params.exclusive and choice.others is None,
+        **used,
+    }
+
+
+def _algorithm(choice: model.ApproachChoice) -> dict[str, Any]:
+    return {"algorithm": choice.approach, "parameters": dataclasses.asdict(choice.params)}
 
 
 def cluster_spec(trial: Trial) -> ClusterSpec:
@@ -215,8 +242,8 @@ def cluster_spec(trial: Trial) -> ClusterSpec:
     half = scenario.clocks.spread / 2
     return ClusterSpec(
         seed=trial.seed,
-        jobs=scenario.jobs,
-        assignments=dict.fromkeys(scenario.worker_names, _assignment(trial.choice)),
+        jobs=scenario.all_jobs,
+        assignments=_assignments(trial.choice, scenario),
         offsets={
             worker: Random(f"{trial.seed}/{worker}/clock").uniform(-half, half)
             for worker in scenario.worker_names
@@ -225,16 +252,44 @@ def cluster_spec(trial: Trial) -> ClusterSpec:
         max_instances=scenario.max_instances,
         request_timeout=scenario.request_timeout,
         policy=Policy(trial.choice.sink or scenario.sink),
+        breakpoints=breakpoints_of(trial.faults()),
     )
 
 
-def _assignment(choice: model.ApproachChoice) -> Assignment:
-    system = coordinator_of(choice)
-    return Assignment(
-        approach=choice.approach,
-        parameters=dataclasses.asdict(choice.params),
-        system=None if system is None else System(system),
-    )
+def _assignments(choice: model.ApproachChoice, scenario: model.Scenario) -> dict[str, Assignment]:
+    """Of a mix the first half of the workers, rounded up, gets the first approach."""
+    halves = [
+        Assignment(
+            approach=one.approach,
+            parameters=dataclasses.asdict(one.params),
+            system=_system(one, scenario),
+            retry=choice.retry or scenario.retry,
+            circuit_breaker=choice.circuit_breaker or scenario.circuit_breaker,
+        )
+        for one in _halves(choice)
+    ]
+    size = math.ceil(scenario.workers / len(halves))
+    return {worker: halves[place // size] for place, worker in enumerate(scenario.worker_names)}
+
+
+def _halves(choice: model.ApproachChoice) -> tuple[model.ApproachChoice, ...]:
+    """What the halves of the workers run; one where all run the same."""
+    return (choice,) if choice.others is None else (choice, choice.others)
+
+
+def _system(choice: model.ApproachChoice, scenario: model.Scenario) -> System | None:
+    name = APPROACHES[choice.approach].coordinator
+    if name is None:
+        return None
+    layout = choice.params.layout(scenario.coordinators.get(name, model.Layout()))
+    if name == "redis" and any(_keeps_data(fault) for fault in scenario.faults):
+        layout = dataclasses.replace(layout, persistent=True)
+    return System(name, layout)
+
+
+def _keeps_data(fault: model.FaultChoice) -> bool:
+    """Whether a node that it crashes is to come back with its data, whatever it is."""
+    return getattr(fault.params, "keep_data", None) is True
 
 
 class _Watched:
@@ -247,14 +302,3 @@ class _Watched:
     def record(self, event: Event) -> None:
         self._recorder.record(event)
         self._watch(event)
-
-
-def _longest(jobs: Sequence[model.Job]) -> float:
-    """How long the longest run may take, in seconds; of a distribution, four sigmas up."""
-    longest = 0.0
-    for job in jobs:
-        if isinstance(job.takes, model.LogNormal):
-            longest = max(longest, job.takes.median * math.exp(4 * job.takes.sigma))
-        else:
-            longest = max(longest, job.takes)
-    return longest

@@ -6,7 +6,7 @@ import asyncio
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,27 @@ import pytest
 from harness.approaches import APPROACHES
 from harness.coordinators.errors import Unavailable
 from harness.coordinators.server import ServerError
+from harness.faults.coordinator_restart import CoordinatorRestart
 from harness.faults.crash import Crash
+from harness.faults.load_spike import LoadSpike
 from harness.faults.pause import Pause
 from harness.history.event import Event
 from harness.history.journal import Recorder
 from harness.history.reading import History, read_history
 from harness.history.trial import trial_from_json
 from harness.runtimes.cluster import TrialError
-from harness.runtimes.spec import ClusterSpec
+from harness.runtimes.spec import ClusterSpec, System
 from harness.scenario import model
-from harness.scenario.model import Clocks, Job, LogNormal
+from harness.scenario.model import CircuitBreaker, Clocks, Job, Layout, LogNormal, Retry
 from harness.scenario.target import Form, Target
-from harness.trial import Trial, cluster_spec, run_trial, trial_line
+from harness.trial import (
+    Trial,
+    cluster_spec,
+    coordinator_names,
+    run_trial,
+    systems_of,
+    trial_line,
+)
 from harness.worker.sink import Policy
 from tests.faults.fake_cluster import FakeCluster
 from tests.small_scenario import choice, fault, small
@@ -92,9 +101,14 @@ def test_all_approaches_face_the_same_faults_and_clocks(name: str) -> None:
 @pytest.mark.parametrize("name", APPROACHES)
 def test_workers_can_rebuild_the_approach_from_what_they_are_told(name: str) -> None:
     spec = cluster_spec(trial(name))
-    told = json.loads(json.dumps(dict(spec.parameters)))
-    assert APPROACHES[spec.approach](**told) == choice(name).params
-    assert spec.coordinator == APPROACHES[name].coordinator
+    assert list(spec.assignments) == ["worker-1", "worker-2", "worker-3"]
+    for one in spec.assignments.values():
+        told = json.loads(json.dumps(dict(one.parameters)))
+        assert APPROACHES[one.approach](**told) == choice(name).params
+        assert (one.system and one.system.name) == APPROACHES[name].coordinator
+        assert (one.retry, one.circuit_breaker) == (None, None)
+    assert len(spec.systems) == (APPROACHES[name].coordinator is not None)
+    assert coordinator_names(choice(name)) == tuple(one.name for one in spec.systems)
 
 
 def test_the_workers_are_told_what_the_scenario_says() -> None:
@@ -121,6 +135,111 @@ def test_an_approach_may_have_a_sink_of_its_own() -> None:
         extra={},
     )
     assert cluster_spec(one).policy is Policy.FENCING
+
+
+def mixed(workers: int = 5, others: str = "postgres-advisory-lock", **settings: Any) -> Trial:
+    """Half of the workers on `redis-lock`, the others on another approach."""
+    chosen = replace(choice("redis-lock", "rollout"), others=choice(others))
+    scenario = small(approaches=(chosen,), workers=workers, **settings)
+    return Trial(scenario=scenario, choice=chosen, seed=7, runtime="process", extra={})
+
+
+@pytest.mark.parametrize(("workers", "first"), [(2, 1), (3, 2), (4, 2), (5, 3)])
+def test_of_a_mix_the_first_half_of_the_workers_runs_the_first_approach(
+    workers: int, first: int
+) -> None:
+    told = cluster_spec(mixed(workers)).assignments
+    assert [one.approach for one in told.values()] == (
+        ["redis-lock"] * first + ["postgres-advisory-lock"] * (workers - first)
+    )
+    assert told["worker-1"].system == System("redis")
+    assert told[f"worker-{workers}"].system == System("postgres")
+
+
+def test_a_mix_needs_the_coordinators_of_both_and_each_once() -> None:
+    assert coordinator_names(mixed().choice) == ("redis", "postgres")
+    assert cluster_spec(mixed()).systems == (System("redis"), System("postgres"))
+    assert coordinator_names(mixed(others="redis-setnx").choice) == ("redis",)
+    assert cluster_spec(mixed(others="redis-setnx")).systems == (System("redis"),)
+    assert coordinator_names(mixed(others="uncoordinated").choice) == ("redis",)
+
+
+def test_the_trial_line_of_a_mix_names_both_and_promises_nothing() -> None:
+    line = trial_line(mixed(), ())
+    assert line.approach == "rollout"
+    assert line.extra["algorithm"] == "redis-lock"
+    assert line.extra["others"] == {
+        "algorithm": "postgres-advisory-lock",
+        "parameters": {"key": "job"},
+    }
+    # Neither excludes those who agree through something else.
+    assert line.extra["exclusive"] is False
+
+
+def test_an_approach_may_have_a_retry_and_a_circuit_breaker_of_its_own() -> None:
+    scenario = {"retry": Retry(attempts=3), "circuit_breaker": CircuitBreaker(failures=3)}
+    own = {"retry": Retry(attempts=5), "circuit_breaker": CircuitBreaker(failures=5)}
+    chosen = replace(choice("redis-lock"), **own)
+    plain, special = mixed(**scenario), replace(trial(**scenario), choice=chosen)
+    for one, policies in ((plain, scenario), (special, own)):
+        for told in cluster_spec(one).assignments.values():
+            assert (told.retry, told.circuit_breaker) == tuple(policies.values())
+        extra = trial_line(one, ()).extra
+        assert extra["retry"] == asdict(policies["retry"])
+        assert extra["circuit_breaker"] == asdict(policies["circuit_breaker"])
+
+
+def test_coordinators_are_made_as_the_scenario_says() -> None:
+    layouts = {"redis": Layout(replicas=1), "zookeeper": Layout(nodes=3)}
+    assert cluster_spec(trial(coordinators=layouts)).systems == (System("redis", layouts["redis"]),)
+    assert systems_of(choice("zookeeper-lock"), small(coordinators=layouts)) == (
+        System("zookeeper", layouts["zookeeper"]),
+    )
+    assert systems_of(choice("postgres-queue"), small(coordinators=layouts)) == (
+        System("postgres", Layout()),
+    )
+    assert systems_of(choice("uncoordinated"), small(coordinators=layouts)) == ()
+
+
+def test_an_approach_says_what_else_its_coordinator_must_be() -> None:
+    [system] = systems_of(choice("redlock"), small(coordinators={"redis": Layout(replicas=1)}))
+    assert system.layout.nodes > 1
+    # Next to one that agrees through a single server it is another system.
+    assert len(systems_of(mixed(others="redlock").choice, small())) == 2
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_redis_is_persistent_where_it_is_to_come_back_with_its_data(keep: bool) -> None:
+    restart = fault(CoordinatorRestart, at=4.0, keep_data=keep)
+    scenario = small(faults=(PAUSE, restart))
+    assert systems_of(choice("redis-lock"), scenario)[0].layout == Layout(persistent=keep)
+    # The others always are.
+    assert systems_of(choice("zookeeper-lock"), scenario)[0].layout == Layout()
+
+
+def test_jobs_that_faults_bring_are_on_the_schedule() -> None:
+    spike = fault(LoadSpike, at=4.0, jobs=2, every=0.5, **{"for": 2.0})
+    one = trial(faults=(spike,))
+    names = ["report", "billing", "spike-1", "spike-2"]
+    assert [job.name for job in cluster_spec(one).jobs] == names
+    line = trial_line(one, one.faults())
+    assert [(job.name, job.first, job.until) for job in line.jobs][2:] == [
+        ("spike-1", 4.0, 6.0),
+        ("spike-2", 4.0, 6.0),
+    ]
+    assert trial_from_json(json.loads(json.dumps(line.as_json()))) == line
+
+
+def test_a_fault_that_waits_for_an_event_has_no_time_and_workers_stand_still_there() -> None:
+    awaiting = fault(Crash, when={"kind": "run.started", "nth": 3})
+    one = trial(faults=(PAUSE, awaiting))
+    faults = trial_line(one, one.faults()).faults
+    assert [(planned.fault, planned.at) for planned in faults] == [
+        ("pause#1", 4.0),
+        ("crash#1", None),
+    ]
+    assert cluster_spec(one).breakpoints == {"run.started"}
+    assert cluster_spec(trial(faults=(PAUSE,))).breakpoints == frozenset()
 
 
 def test_clocks_are_apart_by_no_more_than_the_spread_and_as_the_seed_says() -> None:
@@ -290,6 +409,15 @@ async def test_workers_get_the_time_of_the_longest_run_to_finish(
     jobs = (model.Job(name="fast", every=1.0), model.Job(name="slow", every=1.0, takes=takes))
     result = await ran(tmp_path, trial(jobs=jobs))
     assert longest < result.cluster.patience < longest + 60
+
+
+@pytest.mark.virtual_time
+async def test_they_get_the_time_of_a_request_and_of_the_jobs_that_faults_bring(
+    tmp_path: Path,
+) -> None:
+    spike = fault(LoadSpike, at=4.0, jobs=1, every=0.5, takes=90.0, **{"for": 2.0})
+    result = await ran(tmp_path, trial(faults=(spike,), request_timeout=30.0))
+    assert result.cluster.patience > 120.0
 
 
 @pytest.mark.virtual_time

@@ -14,16 +14,21 @@ GRACE = 2.0
 
 @dataclass(frozen=True, slots=True)
 class JobLine:
-    """A job as the history names it. Times in seconds; `takes` is a number or a distribution."""
+    """A job as the history names it. Times in seconds; `takes` is a number or a distribution.
+
+    It is due no more from `until` on; None for to the end.
+    """
 
     name: str
     every: float
     first: float
     takes: float | Mapping[str, float] = 0.0
+    until: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The job as a JSON object."""
-        return {"name": self.name, "every": self.every, "first": self.first, "takes": self.takes}
+        row = {"name": self.name, "every": self.every, "first": self.first, "takes": self.takes}
+        return row if self.until is None else {**row, "until": self.until}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +136,11 @@ def _job(row: Any) -> JobLine:
     every = _seconds(row, where, "every")
     if every <= 0:
         raise ValueError(f"{where}: 'every' must be more than 0 seconds")
-    return JobLine(row["name"], every, _seconds(row, where, "first", every), row.get("takes", 0.0))
+    first = _seconds(row, where, "first", every)
+    until = None if row.get("until") is None else _seconds(row, where, "until")
+    if until is not None and until <= first:
+        raise ValueError(f"{where}: 'until' must be more than 'first', which is {first:g}")
+    return JobLine(row["name"], every, first, row.get("takes", 0.0), until)
 
 
 def _fault(row: Any) -> FaultLine:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from typing import Any
+
 from harness.scenario.checker import Checker, Part
-from harness.scenario.fitting import never_happens, target_misfits
-from harness.scenario.model import ALL, SLUG, ApproachChoice, Catalog, FaultChoice, Sink
+from harness.scenario.fitting import mix_misfit, name_misfits, never_happens, target_misfits
+from harness.scenario.model import (
+    ALL,
+    SLUG,
+    ApproachChoice,
+    Catalog,
+    CircuitBreaker,
+    FaultChoice,
+    Retry,
+    Sink,
+)
 from harness.scenario.wording import hint, nearest, shown
 
-# Said of an approach beside its own parameters.
-_ASIDE = ("approach", "sink")
+ASIDE = ("approach", "sink", "retry", "circuit_breaker", "others")
+"""What is said of an approach beside its own parameters."""
 
 
 def faults_of(
@@ -46,10 +58,21 @@ def faults_of(
     return tuple(faults)
 
 
+def check_names(checker: Checker, jobs: Collection[str], faults: Sequence[FaultChoice]) -> None:
+    """Say which jobs and faults the faults name that there are not."""
+    types = {fault.type for fault in faults}
+    for number, fault in enumerate(faults):
+        for where, message in name_misfits(fault.params, jobs, types):
+            checker.report(("faults", number, fault.type, *where), message)
+
+
 def approaches_of(
-    checker: Checker, catalog: Catalog, part: Part | None
+    checker: Checker, catalog: Catalog, part: Part | None, workers: int | None
 ) -> tuple[tuple[ApproachChoice, ...], set[str]]:
-    """The approaches without those that have a problem, and the names of all."""
+    """The approaches without those that have a problem, and the names of all.
+
+    `workers` is None where it has a problem itself.
+    """
     if part is None:
         every = tuple(default_choice(name, catalog) for name in catalog.approaches)
         return every, set(catalog.approaches)
@@ -78,8 +101,12 @@ def approaches_of(
             )
             continue
         choice = _choice(checker, catalog, name, given)
-        if choice is not None:
-            choices.append(choice)
+        if choice is None:
+            continue
+        choices.append(choice)
+        alone = None if workers is None else mix_misfit(choice, workers)
+        if alone is not None:
+            checker.report((*given.where, "others"), alone)
     # What is expected of a misspelt one under its right name is no second mistake.
     meant = {nearest(name, catalog.approaches) or name for name in names}
     return tuple(choices), names | meant
@@ -94,14 +121,39 @@ def _choice(checker: Checker, catalog: Catalog, name: str, part: Part) -> Approa
     if not isinstance(part.data, dict):
         checker.report(part.where, f"must be a mapping of parameters, not {shown(part.data)}")
         return None
-    sink: Sink | None = checker.value(Sink, part.at("sink")) if "sink" in part.data else None
+    aside = {
+        "sink": _aside(checker, part, "sink", Sink),
+        "retry": _aside(checker, part, "retry", Retry),
+        "circuit_breaker": _aside(checker, part, "circuit_breaker", CircuitBreaker),
+        "others": _others(checker, catalog, part.at("others")) if "others" in part.data else None,
+    }
     approach = _approach(checker, catalog, name, part)
     if approach is None:
         return None
     kind = catalog.approaches[approach]
-    given = {key: value for key, value in part.data.items() if key not in _ASIDE}
-    params = checker.value(kind, Part(given, part.where), also=_ASIDE)
-    return None if params is None else ApproachChoice(name, approach, params, given, sink)
+    given = {key: value for key, value in part.data.items() if key not in ASIDE}
+    params = checker.value(kind, Part(given, part.where), also=ASIDE)
+    return None if params is None else ApproachChoice(name, approach, params, given, **aside)
+
+
+def _aside(checker: Checker, part: Part, name: str, kind: Any) -> Any:
+    """What is said beside the parameters; None where it is not, or is wrong."""
+    return checker.value(kind, part.at(name)) if name in part.data else None
+
+
+def _others(checker: Checker, catalog: Catalog, part: Part) -> ApproachChoice | None:
+    """What the second half of the workers runs; None, and a problem, where it is no approach."""
+    single = checker.single(part, "an approach")
+    if single is None:
+        return None
+    name, given = single
+    kind = catalog.approaches.get(name)
+    if kind is None:
+        known = hint(name, catalog.approaches)
+        checker.report(given.where, f"unknown approach '{name}'; {known}")
+        return None
+    params = checker.value(kind, given)
+    return None if params is None else ApproachChoice(name, name, params, given.data)
 
 
 def _approach(checker: Checker, catalog: Catalog, name: str, part: Part) -> str | None:

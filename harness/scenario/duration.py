@@ -23,8 +23,8 @@ _DURATION = re.compile(rf"(-?){_NUMBER}\s*({'|'.join(_UNITS)})")
 _BARE = re.compile(rf"-?{_NUMBER}")
 
 
-def parse_duration(written: object) -> float:
-    """Seconds from `50us`, `500ms`, `2s`, `1.5m`, `1h`, or a bare 0.
+def parse_duration(written: object, signed: bool = False) -> float:
+    """Seconds from `50us`, `500ms`, `2s`, `1.5m`, `1h`, or a bare 0; `-2s` too where `signed`.
 
     Raises ValueError, in one line, on anything else.
     """
@@ -39,13 +39,13 @@ def parse_duration(written: object) -> float:
             f"must be a duration such as 2s (units: {', '.join(_UNITS)}), not {shown(written)}"
         )
     sign, number, unit = match.groups()
-    if sign:
+    if sign and not signed:
         raise ValueError(f"must not be negative, but is {text}")
     # Divided where the unit is a fraction: 300 / 1000 is 0.3, while 300 * 0.001 is a bit off.
     seconds = float(number) * _UNITS[unit] if unit in "smh" else float(number) / _PER_SECOND[unit]
     if not math.isfinite(seconds):
         raise ValueError(f"is too long: {shown(written)}")
-    return seconds
+    return -seconds if sign else seconds
 
 
 _PER_SECOND = {"us": 1_000_000, "ms": 1_000}
@@ -79,6 +79,7 @@ class _DurationField:
     """Tells pydantic how a float field is written. Pydantic is loaded only if it asks."""
 
     positive: bool = False
+    signed: bool = False
 
     def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> CoreSchema:
         from pydantic_core import core_schema
@@ -89,7 +90,7 @@ class _DurationField:
         )
 
     def _from_file(self, written: object) -> float:
-        return self._checked(parse_duration(written))
+        return self._checked(parse_duration(written, self.signed))
 
     def _from_code(self, given: object) -> float:
         if isinstance(given, str) or not _is_text_or_number(given):
@@ -97,6 +98,8 @@ class _DurationField:
         return self._checked(float(given))  # type: ignore[arg-type]
 
     def _checked(self, seconds: float) -> float:
+        if self.signed and math.isfinite(seconds):
+            return seconds
         if not 0 <= seconds < math.inf:
             raise ValueError(f"must be 0s or more, not {seconds}s")
         if self.positive and seconds == 0:
@@ -109,3 +112,6 @@ Seconds = Annotated[float, _DurationField()]
 
 PositiveSeconds = Annotated[float, _DurationField(positive=True)]
 """A duration of more than 0."""
+
+SignedSeconds = Annotated[float, _DurationField(signed=True)]
+"""A duration, forwards or, less than 0, backwards."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.scenario.duration import format_duration
-from harness.scenario.model import Job
+from harness.scenario.model import ApproachChoice, Job
 from harness.scenario.problem import Where
 from harness.scenario.target import Target
+from harness.scenario.wording import hint
 
 MOST_WORKERS = 1000
 
@@ -21,13 +22,46 @@ def workers_misfit(workers: int) -> str | None:
     return f"must be 1 to {MOST_WORKERS}, not {workers}"
 
 
+def mix_misfit(choice: ApproachChoice, workers: int) -> str | None:
+    """Why so few workers cannot be split between two approaches; None if they need not, or can."""
+    if choice.others is None or workers >= 2:
+        return None
+    return "needs 2 workers or more: the second half of them runs it"
+
+
 def target_misfits(params: Any, workers: int) -> Iterator[tuple[Where, str]]:
     """Which targets among a fault's parameters cannot be found among so many workers."""
-    for field in dataclasses.fields(params):
-        value = getattr(params, field.name)
+    for where, value in _values(params):
         message = value.misfit(workers) if isinstance(value, Target) else None
         if message is not None:
-            yield (field.name,), message
+            yield where, message
+
+
+def name_misfits(
+    params: Any, jobs: Collection[str], faults: Collection[str]
+) -> Iterator[tuple[Where, str]]:
+    """Which jobs and faults a fault names that there are not; it has them as `job` and `fault`.
+
+    `faults` are types; of an id such as `crash#2`, it is the type that must be there.
+    """
+    known: Mapping[str, Collection[str]] = {"job": jobs, "fault": faults}
+    for where, value in _values(params):
+        kind = str(where[-1])
+        if kind not in known or not isinstance(value, str):
+            continue
+        if value.partition("#")[0] not in known[kind]:
+            yield where, f"the scenario has no {kind} '{value}'; {hint(value, known[kind])}"
+
+
+def _values(params: Any) -> Iterator[tuple[Where, Any]]:
+    """All values of a dataclass and of those within it, and where they are."""
+    for field in dataclasses.fields(params):
+        value = getattr(params, field.name)
+        if dataclasses.is_dataclass(value) and not isinstance(value, Target):
+            for where, inner in _values(value):
+                yield (field.name, *where), inner
+        else:
+            yield (field.name,), value
 
 
 def never_happens(params: Any, duration: float) -> str | None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from harness.scenario.checker import Checker, Part
-from harness.scenario.choices import approaches_of, faults_of
+from harness.scenario.choices import approaches_of, check_names, faults_of
 from harness.scenario.document import read_document
 from harness.scenario.expectations import expectations_of
 from harness.scenario.fitting import too_short, workers_misfit
-from harness.scenario.model import SLUG, Catalog, Job, Scenario
+from harness.scenario.layouts import coordinators_of
+from harness.scenario.model import SLUG, Catalog, FaultChoice, Job, Scenario
 from harness.scenario.problem import Problem, ScenarioError, Where
 
-_SECTIONS = ("jobs", "faults", "approaches", "expect")
+_SECTIONS = ("coordinators", "jobs", "faults", "approaches", "expect")
 _SETTINGS = {field.name: field for field in fields(Scenario) if field.name not in _SECTIONS}
 _JOB_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -65,12 +67,20 @@ def _scenario(checker: Checker, catalog: Catalog, top: Part, stem: str) -> Scena
         # One that is too short for the jobs is problem enough.
         None if crowded else settings.get("duration"),
     )
-    approaches, names = approaches_of(checker, catalog, sections.get("approaches"))
+    approaches, names = approaches_of(
+        checker, catalog, sections.get("approaches"), settings.get("workers")
+    )
+    coordinators = coordinators_of(checker, sections.get("coordinators"))
     expect = expectations_of(checker, catalog, sections.get("expect"), names)
+    if not checker.problems:
+        _check_brought(checker, jobs, faults)
+        brought = [job.name for fault in faults for job in fault.params.brings]
+        check_names(checker, {*brought, *(job.name for job in jobs if job is not None)}, faults)
     if checker.problems:
         return None
     return Scenario(
         **settings,
+        coordinators=coordinators,
         jobs=tuple(job for job in jobs if job is not None),
         faults=faults,
         approaches=approaches,
@@ -135,3 +145,17 @@ def _jobs(checker: Checker, part: Part | None) -> list[Job | None]:
             checker.report((*item.where, "name"), f"there is already a job named '{name}'")
         names.add(name)
     return jobs
+
+
+def _check_brought(
+    checker: Checker, jobs: Sequence[Job | None], faults: Sequence[FaultChoice]
+) -> None:
+    """Say which jobs that faults bring along are called as others are."""
+    names = {job.name for job in jobs if job is not None}
+    for number, fault in enumerate(faults):
+        brought = [job.name for job in fault.params.brings]
+        twice = next((name for name in brought if name in names), None)
+        if twice is not None:
+            where = ("faults", number, fault.type)
+            checker.report(where, f"brings a job '{twice}', and there is one of that name already")
+        names.update(brought)

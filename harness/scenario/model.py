@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from harness.scenario.duration import PositiveSeconds, Seconds
+from harness.scenario.duration import PositiveSeconds, Seconds, format_duration
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
@@ -29,7 +29,7 @@ class Catalog:
 
     `approaches` maps names to frozen dataclasses whose fields are the parameters, each with a
     default; `faults` maps types to pydantic dataclasses that have `times(duration)`, when they are
-    planned; `measures` are what `expect` may bound.
+    planned, and `brings`, their jobs; `measures` are what `expect` may bound.
     """
 
     approaches: Mapping[str, type]
@@ -39,7 +39,7 @@ class Catalog:
 
 @dataclass(frozen=True, slots=True)
 class LogNormal:
-    """A log-normal duration: its median, and the sigma of its logarithm, 0 or more."""
+    """A log-normal duration: its `median`, and the `sigma` of its logarithm, 0 or more."""
 
     median: PositiveSeconds
     sigma: float
@@ -87,6 +87,9 @@ class Job:
     def __post_init__(self) -> None:
         if math.isnan(self.first):
             object.__setattr__(self, "first", self.every)
+        if self.until is not None and self.until <= self.first:
+            first, until = format_duration(self.first), format_duration(self.until)
+            raise ValueError(f"until must be after its first due time, {first}, not {until}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +128,14 @@ class Retry:
     longest: PositiveSeconds = 10.0
     jitter: float = 0.5
 
+    def __post_init__(self) -> None:
+        if self.attempts < 1:
+            raise ValueError(f"attempts must be 1 or more, not {self.attempts}")
+        if not 1 <= self.factor < math.inf:
+            raise ValueError(f"factor must be 1 or more, not {self.factor:g}")
+        if not 0 <= self.jitter <= 1:
+            raise ValueError(f"jitter must be a share from 0 to 1, not {self.jitter:g}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitBreaker:
@@ -136,6 +147,10 @@ class CircuitBreaker:
 
     failures: int = 5
     open_for: PositiveSeconds = 1.0
+
+    def __post_init__(self) -> None:
+        if self.failures < 1:
+            raise ValueError(f"failures must be 1 or more, not {self.failures}")
 
 
 @dataclass(frozen=True, slots=True)

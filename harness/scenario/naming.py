@@ -8,14 +8,27 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from harness.scenario.duration import format_duration, parse_duration
-from harness.scenario.model import Catalog, Clocks, Scenario
+from harness.scenario.layouts import MADE_OF
+from harness.scenario.model import Catalog, CircuitBreaker, Clocks, Retry, Scenario
 from harness.scenario.problem import Problem, ScenarioError, Where
 from harness.scenario.wording import hint, shown
 
-_APART = ("name", "description", "jobs", "faults", "approaches", "expect", "clocks")
+# Settings of several values, each of which is varied by itself.
+_GROUPS = {
+    **{
+        name: tuple(field.name for field in fields(kind))
+        for name, kind in (
+            ("clocks", Clocks),
+            ("retry", Retry),
+            ("circuit_breaker", CircuitBreaker),
+        )
+    },
+    "coordinators": tuple(f"{name}.{part}" for name, parts in MADE_OF.items() for part in parts),
+}
+_APART = ("name", "description", "jobs", "faults", "approaches", "expect", *_GROUPS)
 _SETTINGS = (
     *(field.name for field in fields(Scenario) if field.name not in _APART),
-    *(f"clocks.{field.name}" for field in fields(Clocks)),
+    *(f"{group}.{name}" for group, names in _GROUPS.items() for name in names),
 )
 _COPIES = "jobs"
 _KINDS = {"approaches": "an approach", "faults": "a fault", "jobs": "a job"}
@@ -129,7 +142,7 @@ def _unknown(
 ) -> str:
     if owners:
         return f"of '{owner}', say what: {owner}.NAME"
-    if "." not in name or owner == "clocks":
+    if "." not in name or owner in _GROUPS:
         return f"no setting of a scenario; {hint(name, (*_SETTINGS, _COPIES))}"
     if owner in catalog.approaches:
         return f"the approach '{owner}' is not among those that run here"
@@ -138,5 +151,5 @@ def _unknown(
     known = {
         name for section in ("approaches", "faults") for item in data[section] for name in item
     }
-    known |= {job["name"] for job in data["jobs"]} | {"clocks"}
+    known |= {job["name"] for job in data["jobs"]} | {*_GROUPS}
     return f"nothing here is called '{owner}'; {hint(owner, known)}"

@@ -6,7 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from harness.scenario.choices import default_choice
-from harness.scenario.fitting import never_happens, target_misfits, too_short, workers_misfit
+from harness.scenario.fitting import (
+    mix_misfit,
+    never_happens,
+    target_misfits,
+    too_short,
+    workers_misfit,
+)
 from harness.scenario.model import ALL, ApproachChoice, Catalog, Scenario
 from harness.scenario.problem import Problem, ScenarioError, path_of
 from harness.scenario.wording import hint
@@ -54,6 +60,10 @@ def _workers_problems(scenario: Scenario) -> Iterator[Problem]:
     if misfit is not None:
         yield Problem("--workers", None, "", misfit)
         return
+    for number, choice in enumerate(scenario.approaches):
+        if (alone := mix_misfit(choice, scenario.workers)) is not None:
+            path = path_of(("approaches", number, choice.name, "others"))
+            yield Problem("--workers", None, path, alone)
     for number, fault in enumerate(scenario.faults):
         for where, message in target_misfits(fault.params, scenario.workers):
             path = path_of(("faults", number, fault.type, *where))

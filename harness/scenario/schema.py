@@ -7,28 +7,31 @@ does not see what depends on several places, such as a target among too few work
 from __future__ import annotations
 
 import inspect
-import math
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any, get_type_hints
 
-from pydantic import ConfigDict, TypeAdapter
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
-
-from harness.scenario.duration import format_duration
+from harness.scenario.choices import ASIDE
 from harness.scenario.fitting import MOST_WORKERS
-from harness.scenario.model import ALL, SLUG, Catalog, Clocks, Job, Scenario, Sink
-from harness.scenario.target import Form, parse_target
-
-Schema = dict[str, Any]
+from harness.scenario.layouts import MADE_OF, MOST_NODES, MOST_REPLICAS
+from harness.scenario.model import (
+    ALL,
+    SLUG,
+    Catalog,
+    CircuitBreaker,
+    Clocks,
+    Job,
+    Layout,
+    Retry,
+    Scenario,
+    Sink,
+)
+from harness.scenario.schema_types import Schema, made, said_of, written
+from harness.scenario.target import Form
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
-# Where the generator leaves a type of ours, to be replaced by a reference.
-_OURS = "x-harness"
-_SECTIONS = ("jobs", "faults", "approaches", "expect")
+_SECTIONS = ("retry", "circuit_breaker", "coordinators", "jobs", "faults", "approaches", "expect")
 _SINGLE: Schema = {"minProperties": 1, "maxProperties": 1}
 _NAME: Schema = {"type": "string", "pattern": f"^{SLUG.pattern}$"}
 _NUMBER = r"[0-9]+(\.[0-9]+)?"
@@ -43,6 +46,9 @@ _SAID = {
     "duration": "How long new runs start; runs in progress may finish after it.",
     "clocks": inspect.getdoc(Clocks) or "",
     "sink": "What the sink does about effects that should not be.",
+    "retry": inspect.getdoc(Retry) or "",
+    "circuit_breaker": inspect.getdoc(CircuitBreaker) or "",
+    "coordinators": "What those coordinators are made of that are more than one server.",
     "jobs": "What is to run, and when.",
     "faults": "What breaks, whom it hits, and when.",
     "approaches": "The approaches to compare; left out, all there are.",
@@ -59,6 +65,8 @@ _FORMS = {
     Form.LEADER: "Whoever leads at that moment.",
     Form.RANDOM: "Any worker, by the seed.",
     Form.ALL: "Every worker.",
+    Form.SUBJECT: "Whom the event is about that a fault waits for.",
+    Form.COORDINATOR: "Not a worker, but what they agree through.",
 }
 
 
@@ -67,6 +75,9 @@ def scenario_schema(catalog: Catalog) -> Schema:
     kinds = get_type_hints(Scenario, include_extras=True)
     settings = {name: _setting(name, kind) for name, kind in kinds.items() if name not in _SECTIONS}
     sections: Mapping[str, Schema] = {
+        "retry": {"anyOf": [{"$ref": "#/$defs/retry"}, {"type": "null"}]},
+        "circuit_breaker": {"anyOf": [{"$ref": "#/$defs/circuit_breaker"}, {"type": "null"}]},
+        "coordinators": {"$ref": "#/$defs/coordinators"},
         "jobs": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/job"}},
         "faults": {"type": "array", "items": {"$ref": "#/$defs/fault"}},
         "approaches": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/approach"}},
@@ -88,19 +99,24 @@ def scenario_schema(catalog: Catalog) -> Schema:
 
 
 def _setting(name: str, kind: Any) -> Schema:
-    made = {**_made(kind), "description": _SAID.get(name) or _said_of(Scenario, name)}
+    schema = {**made(kind), "description": _SAID.get(name) or said_of(Scenario, name)}
     default = next(field.default for field in fields(Scenario) if field.name == name)
     if isinstance(default, int | float | str) and default != "":
-        made["default"] = _written(default, made)
+        schema["default"] = written(default, schema)
     limits: Mapping[str, Schema] = {
         "name": _NAME,
         "workers": {"minimum": 1, "maximum": MOST_WORKERS},
         "max_instances": {"minimum": 1},
     }
-    return made | limits.get(name, {})
+    return schema | limits.get(name, {})
 
 
 def _definitions(catalog: Catalog) -> Schema:
+    shared: dict[str, Schema] = {}
+    faults = {
+        f"fault-{name}": {"title": name, **made(kind, shared)}
+        for name, kind in catalog.faults.items()
+    }
     return {
         "duration": {
             "description": "A number with a unit: us, ms, s, m or h; or 0.",
@@ -114,18 +130,29 @@ def _definitions(catalog: Catalog) -> Schema:
             "type": "string",
             "pattern": rf"^\s*(?=[0-9.]*[1-9]){_DURATION}\s*$",
         },
+        "signed-duration": {
+            "description": "A number with a unit: us, ms, s, m or h; less than 0 for backwards.",
+            "anyOf": [
+                {"type": "string", "pattern": rf"^\s*(-?{_DURATION}|{_ZERO})\s*$"},
+                {"const": 0},
+            ],
+        },
         "target": _target(),
+        "retry": _retry(),
+        "circuit_breaker": _limited(CircuitBreaker, failures={"minimum": 1}),
+        "coordinators": _coordinators(),
         "job": _job(),
         "fault": _fault(catalog.faults),
         "approach": _approach(catalog),
         "variant": _variant(catalog.approaches),
+        "others": _others(catalog.approaches),
+        "parameter": {"not": {"enum": list(ASIDE)}},
         "expect": _expect(catalog),
         "bounds": _bounds(catalog.measures),
         "allowed": _allowed(),
         "bound": {"anyOf": [{"type": "number", "minimum": 0}, {"$ref": "#/$defs/duration"}]},
-        **{
-            f"fault-{name}": {"title": name, **_made(kind)} for name, kind in catalog.faults.items()
-        },
+        **shared,
+        **faults,
         **{
             f"approach-{name}": {"title": name, **_parameters(kind)}
             for name, kind in catalog.approaches.items()
@@ -150,12 +177,51 @@ def _target() -> Schema:
     }
 
 
+def _limited(kind: type, **limits: Schema) -> Schema:
+    """The schema of a class, its fields within what the class itself checks."""
+    schema = made(kind)
+    for name, limit in limits.items():
+        schema["properties"][name] |= limit
+    return schema
+
+
+def _retry() -> Schema:
+    return _limited(
+        Retry,
+        attempts={"minimum": 1},
+        factor={"minimum": 1},
+        jitter={"minimum": 0, "maximum": 1},
+    )
+
+
+def _coordinators() -> Schema:
+    schema = _limited(
+        Layout,
+        nodes={"enum": list(range(1, MOST_NODES + 1, 2))},
+        replicas={"minimum": 0, "maximum": MOST_REPLICAS},
+    )
+    parts = schema["properties"]
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            name: {
+                "description": f"What {name} is made of.",
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {key: parts[key] for key in keys},
+            }
+            for name, keys in MADE_OF.items()
+        },
+    }
+
+
 def _job() -> Schema:
-    made = _made(Job)
+    schema = made(Job)
     for name, said in _SAID_OF_JOBS.items():
-        made["properties"][name] |= {"description": said}
-    made["properties"]["name"] |= {"pattern": "^[A-Za-z0-9_-]+$"}
-    return made
+        schema["properties"][name] |= {"description": said}
+    schema["properties"]["name"] |= {"pattern": "^[A-Za-z0-9_-]+$"}
+    return schema
 
 
 def _fault(faults: Mapping[str, type]) -> Schema:
@@ -203,6 +269,34 @@ def _approach(catalog: Catalog) -> Schema:
     }
 
 
+def _others(approaches: Mapping[str, type]) -> Schema:
+    """An approach without what is said aside of its parameters: that is the whole mix's."""
+    name_of_one = {"$ref": "#/$defs/parameter"}
+    return {
+        "description": (
+            "The approach that the second half of the workers runs, by its name alone or with"
+            " parameters; the first half, rounded up, runs this one. So it is while a service is"
+            " moved from one to the other."
+        ),
+        "anyOf": [
+            {"enum": list(approaches)},
+            {
+                "type": "object",
+                **_SINGLE,
+                "additionalProperties": False,
+                "properties": {
+                    name: {
+                        "type": ["object", "null"],
+                        "if": {"type": "object"},
+                        "then": {"$ref": f"#/$defs/approach-{name}", "propertyNames": name_of_one},
+                    }
+                    for name in approaches
+                },
+            },
+        ],
+    }
+
+
 def _variant(approaches: Mapping[str, type]) -> Schema:
     return {
         "description": "An approach under another name, with parameters of its own.",
@@ -220,16 +314,22 @@ def _variant(approaches: Mapping[str, type]) -> Schema:
 
 
 def _parameters(kind: type) -> Schema:
-    made = _made(kind)
-    made["properties"] = {
-        **made.get("properties", {}),
+    schema = made(kind)
+    schema["properties"] = {
+        **schema.get("properties", {}),
         "approach": {
             "type": "string",
             "description": "Which approach it is, where its name here is another one.",
         },
-        "sink": {**_made(Sink), "description": "Instead of the scenario's sink."},
+        "sink": {**made(Sink), "description": "Instead of the scenario's sink."},
+        "retry": {"$ref": "#/$defs/retry", "description": "Instead of the scenario's."},
+        "circuit_breaker": {
+            "$ref": "#/$defs/circuit_breaker",
+            "description": "Instead of the scenario's.",
+        },
+        "others": {"$ref": "#/$defs/others"},
     }
-    return made
+    return schema
 
 
 def _expect(catalog: Catalog) -> Schema:
@@ -274,78 +374,3 @@ def _named(what: str, name: str, kind: type) -> Schema:
 
 def _doc(kind: type) -> str:
     return inspect.getdoc(kind) or ""
-
-
-class _Generator(GenerateJsonSchema):
-    """Pydantic's, with a mark where a type has a validator of ours, of which it knows nothing."""
-
-    def function_plain_schema(
-        self, schema: core_schema.PlainValidatorFunctionSchema
-    ) -> JsonSchemaValue:
-        """Durations and targets."""
-        validator: Any = schema["function"]["function"]
-        if validator is parse_target:
-            return {_OURS: "target"}
-        return {_OURS: "positive-duration" if validator.__self__.positive else "duration"}
-
-
-def _made(kind: Any) -> Schema:
-    """The schema of a type that the loader checks with pydantic; references to ours in it."""
-    # In a list, and strict about keys, as harness.scenario.mistakes checks it.
-    adapter = TypeAdapter(list[kind], config=ConfigDict(extra="forbid"))
-    made = adapter.json_schema(schema_generator=_Generator)
-    plain: Schema = _plain(made["items"], made.get("$defs", {}))
-    for name, field in plain.get("properties", {}).items():
-        said = _said_of(kind, name)
-        if said:
-            field.setdefault("description", said)
-    return plain
-
-
-def _plain(node: Any, definitions: Mapping[str, Any]) -> Any:
-    """Pydantic's schema in one piece, without its titles, with defaults as a file writes them."""
-    if isinstance(node, list):
-        return [_plain(inner, definitions) for inner in node]
-    if not isinstance(node, dict):
-        return node
-    if _OURS in node:
-        node = {"$ref": f"#/$defs/{node[_OURS]}", **{k: node[k] for k in node if k != _OURS}}
-    elif "$ref" in node:
-        named = definitions[node["$ref"].removeprefix("#/$defs/")]
-        node = named | {key: value for key, value in node.items() if key != "$ref"}
-    plain = {
-        key: {name: _plain(inner, definitions) for name, inner in value.items()}
-        if key == "properties"
-        else _plain(value, definitions)
-        for key, value in node.items()
-        if key not in ("title", "default")
-    }
-    default = _written(node.get("default"), plain)
-    return plain if default is None else {**plain, "default": default}
-
-
-def _written(default: Any, schema: Schema) -> Any:
-    """A default as a file would write it; None where it cannot, or need not."""
-    if not isinstance(default, float):
-        return default
-    if not math.isfinite(default):
-        return None
-    kinds = (schema, *schema.get("anyOf", ()), *schema.get("oneOf", ()))
-    takes_time = any("duration" in kind.get("$ref", "") for kind in kinds)
-    return format_duration(default) if takes_time else default
-
-
-def _said_of(kind: Any, name: str) -> str:
-    """What the docstring of a class, or of what it is made from, says of a field."""
-    mention = re.compile(rf"`{re.escape(name)}\b[^`]*`")
-    for owner in getattr(kind, "__mro__", ()):
-        text = " ".join((owner.__dict__.get("__doc__") or "").split())
-        said = [one for one in re.split(r"(?<=[.;]) ", text) if mention.search(one)]
-        if said:
-            return _sentence(" ".join(said))
-    return ""
-
-
-def _sentence(text: str) -> str:
-    """Words cut out of a longer sentence, as one of their own."""
-    return text[:1].upper() + text[1:].removesuffix(";").removesuffix(".") + "."

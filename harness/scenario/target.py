@@ -17,7 +17,8 @@ class Form(StrEnum):
     """How a target names what it means. All but the last three stand for themselves in a file.
 
     running: in a run now. holder: holds a lease now. leader: leads now. random: any worker, by
-    the seed. all: every worker. coordinator: not a worker, but what they agree through.
+    the seed. all: every worker. subject: whom the event is about that a fault waits for.
+    coordinator: not a worker, but what they agree through.
     """
 
     RUNNING = "running"
@@ -25,6 +26,7 @@ class Form(StrEnum):
     LEADER = "leader"
     RANDOM = "random"
     ALL = "all"
+    SUBJECT = "subject"
     COORDINATOR = "coordinator"
     WORKER = "worker"
     COUNT = "count"

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from random import Random
 from typing import Any
 
+from harness.history.event import DIGITS
 from harness.history.trial import JobLine
 from harness.scenario.model import Job, LogNormal
 
@@ -32,10 +33,21 @@ def run_time(job: Job, seed: int, due: float) -> float:
     return job.takes
 
 
+def longest_run(jobs: Sequence[Job]) -> float:
+    """How long the longest run may take, in seconds; of a distribution, four sigmas up."""
+    longest = 0.0
+    for job in jobs:
+        if isinstance(job.takes, LogNormal):
+            longest = max(longest, job.takes.median * math.exp(4 * job.takes.sigma))
+        else:
+            longest = max(longest, job.takes)
+    return longest
+
+
 def job_line(job: Job) -> JobLine:
     """The job as the trial line of a history writes it."""
     takes = asdict(job.takes) if isinstance(job.takes, LogNormal) else job.takes
-    return JobLine(job.name, job.every, job.first, takes)
+    return JobLine(job.name, job.every, job.first, takes, job.until)
 
 
 def job_from_json(row: Mapping[str, Any]) -> Job:
@@ -43,20 +55,25 @@ def job_from_json(row: Mapping[str, Any]) -> Job:
     takes = row["takes"]
     if isinstance(takes, Mapping):
         takes = LogNormal(takes["median"], takes["sigma"])
-    return Job(row["name"], row["every"], row["first"], takes)
+    return Job(row["name"], row["every"], row["first"], takes, row.get("until"))
 
 
 def due_times(jobs: Sequence[Job], after: float = -math.inf) -> Iterator[Due]:
-    """The due times of all jobs from `after` on, in order of time, without end."""
+    """The due times of all jobs from `after` on, in order of time; endless, but for `until`."""
     upcoming = []
     for index, job in enumerate(jobs):
         count = _first_count(job, after)
-        upcoming.append((_nth_due(job, count), index, count))
+        if not _is_over(job, at := _nth_due(job, count)):
+            upcoming.append((at, index, count))
     heapq.heapify(upcoming)
     while upcoming:
         at, index, count = upcoming[0]
-        yield Due(jobs[index].name, at)
-        heapq.heapreplace(upcoming, (_nth_due(jobs[index], count + 1), index, count + 1))
+        job = jobs[index]
+        yield Due(job.name, at)
+        if _is_over(job, following := _nth_due(job, count + 1)):
+            heapq.heappop(upcoming)
+        else:
+            heapq.heapreplace(upcoming, (following, index, count + 1))
 
 
 def _first_count(job: Job, after: float) -> int:
@@ -68,14 +85,20 @@ def _first_count(job: Job, after: float) -> int:
 
 def _nth_due(job: Job, count: int) -> float:
     # Multiplied, not added up: the k-th due time carries no rounding from the ones before.
-    return round(job.first + count * job.every, 6)
+    return round(job.first + count * job.every, DIGITS)
+
+
+def _is_over(job: Job, at: float) -> bool:
+    """Whether the job is due no more at this time."""
+    # The last digit of a due time may be rounding: it is nobody's to be run.
+    return job.until is not None and at >= job.until - 10.0**-DIGITS
 
 
 def due_between(job: Job, after: float, until: float) -> list[Due]:
     """The job's due times in (after, until], in order."""
     count = max(0, int((after - job.first) / job.every) - 1)
     found = []
-    while (at := _nth_due(job, count)) <= until:
+    while (at := _nth_due(job, count)) <= until and not _is_over(job, at):
         if at > after:
             found.append(Due(job.name, at))
         count += 1

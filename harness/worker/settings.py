@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness.scenario.model import Job
+from harness.scenario.model import CircuitBreaker, Job, Retry
 from harness.worker.schedule import job_from_json, job_line
 from harness.worker.sink import Policy
 
@@ -17,7 +17,7 @@ class Settings:
 
     `identity` is the name and, from the second start on, the number of its start. Times in
     seconds; `offset` is by how much its clock is ahead. `url` is None where the approach needs no
-    coordinator.
+    coordinator. At events of the kinds in `breakpoints` it stands still until it is told to go on.
     """
 
     name: str
@@ -34,11 +34,18 @@ class Settings:
     namespace: str
     sink: str
     policy: Policy
+    retry: Retry | None = None
+    circuit_breaker: CircuitBreaker | None = None
+    breakpoints: frozenset[str] = frozenset()
 
     def as_json(self) -> dict[str, Any]:
         """The settings as a JSON object."""
         row: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
         row["jobs"] = [job_line(job).as_json() for job in self.jobs]
+        row["retry"] = None if self.retry is None else asdict(self.retry)
+        breaker = self.circuit_breaker
+        row["circuit_breaker"] = None if breaker is None else asdict(breaker)
+        row["breakpoints"] = sorted(self.breakpoints)
         return row
 
 
@@ -47,4 +54,9 @@ def settings_from_json(row: Mapping[str, Any]) -> Settings:
     fields = dict(row)
     fields["jobs"] = tuple(job_from_json(job) for job in row["jobs"])
     fields["policy"] = Policy(row["policy"])
+    if (retry := row.get("retry")) is not None:
+        fields["retry"] = Retry(**retry)
+    if (breaker := row.get("circuit_breaker")) is not None:
+        fields["circuit_breaker"] = CircuitBreaker(**breaker)
+    fields["breakpoints"] = frozenset(row.get("breakpoints", ()))
     return Settings(**fields)

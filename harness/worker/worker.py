@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Generic, Literal, TypeVar
 
 from harness.history.event import Event
 from harness.history.journal import Recorder
-from harness.scenario.model import Job
+from harness.scenario.model import CircuitBreaker, Job, Retry
+from harness.worker.circuit_breaker import guarded
 from harness.worker.clock import WorkerClock
+from harness.worker.retrying import waits
 from harness.worker.schedule import Due, due_times, run_time
 from harness.worker.sink import Effect, Sink
 
@@ -30,8 +32,9 @@ class Lease:
     """The right that an approach asks for, and its state as its holder knows it.
 
     `due` is set where it covers a single run, `job` where it covers a single job. `handle` names
-    it to the coordinator: its key, session or backend. `asked` is when it was asked for, in the
-    trial's time; `lost` is set once the holder knows that it holds it no more.
+    it to the coordinator: its key, session or backend. `asked` is when it was asked for, `until`
+    how long its holder may believe in it without asking again, in the trial's time; `lost` is set
+    once the holder knows that it holds it no more.
     """
 
     id: str
@@ -41,6 +44,7 @@ class Lease:
     fence: int | None = None
     handle: str | None = None
     asked: float = 0.0
+    until: float = math.inf
     lost: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -50,7 +54,8 @@ class Instance:
 
     `identity` is its name and, from the second start on, the number of its start. A due time
     noticed more than `misfire_grace` late is dropped; so is one of a job of which this instance
-    has `max_instances` in progress.
+    has `max_instances` in progress. `retry` is what it does about runs that fail, and
+    `circuit_breaker` when it stops asking its coordinator; None for nothing and never.
     """
 
     name: str
@@ -59,6 +64,8 @@ class Instance:
     jobs: tuple[Job, ...]
     misfire_grace: float
     max_instances: int
+    retry: Retry | None = None
+    circuit_breaker: CircuitBreaker | None = None
 
 
 class Worker(Generic[PortT]):
@@ -75,7 +82,13 @@ class Worker(Generic[PortT]):
     ) -> None:
         self.name = instance.name
         self.identity = instance.identity
-        self.port = port
+        breaker = instance.circuit_breaker
+        self.port = (
+            port
+            if port is None or breaker is None
+            # By the trial's time: how long it stays open is no matter of the own clock.
+            else guarded(port, breaker, clock.now, self._record)
+        )
         self.jobs = {job.name: job for job in instance.jobs}
         self.clock = clock
         self.stopping = asyncio.Event()
@@ -84,7 +97,10 @@ class Worker(Generic[PortT]):
         self._recorder = recorder
         self._calls = calls
         self._running: Counter[str] = Counter()
-        self._sleepers: dict[asyncio.Future[None], None] = {}
+        # What is asleep, and the lease for which it is.
+        self._sleepers: dict[asyncio.Future[None], Lease | None] = {}
+        # The share of runs that fail, by job; of any job under None.
+        self._failing: dict[str | None, float] = {}
         self._runs = 0
         self._leases = 0
 
@@ -92,15 +108,19 @@ class Worker(Generic[PortT]):
         """A random source of this worker's own: the same for the same seed and purpose."""
         return Random(f"{self._instance.seed}/{self.identity}/{purpose}")
 
-    async def sleep(self, seconds: float) -> None:
-        """Sleep, but no longer than until the instance is asked to stop; then hardly at all."""
-        if seconds <= 0 or self.stopping.is_set():
+    async def sleep(self, seconds: float, lease: Lease | None = None) -> None:
+        """Sleep, but no longer than until the instance is asked to stop; then hardly at all.
+
+        Nor, if given, than until the lease is known to be lost.
+        """
+        lost = lease is not None and lease.lost.is_set()
+        if seconds <= 0 or lost or self.stopping.is_set():
             await asyncio.sleep(0)
             return
         loop = asyncio.get_running_loop()
         awake = loop.create_future()
         timer = loop.call_later(seconds, _wake, awake)
-        self._sleepers[awake] = None
+        self._sleepers[awake] = lease
         try:
             await awake
         finally:
@@ -116,7 +136,7 @@ class Worker(Generic[PortT]):
         # What was due before it came back is not for an instance that was started again.
         start = self.clock.own() if self.identity != self.name else -math.inf
         for due in due_times(self._instance.jobs, start):
-            while (wait := due.at - self.clock.own()) > _NOW and not self.stopping.is_set():
+            while (wait := self.clock.until(due.at)) > _NOW and not self.stopping.is_set():
                 await self.sleep(wait)
             if self.stopping.is_set():
                 return
@@ -125,13 +145,19 @@ class Worker(Generic[PortT]):
                 yield due
             else:
                 self._record("run.dropped", job=due.job, due=due.at, reason=reason)
+        # No job is due any more, and yet the instance is there until it is asked to stop.
+        await self.stopping.wait()
 
     def _drop_reason(self, due: Due, while_running: bool) -> str | None:
         if self.clock.own() - due.at > self._instance.misfire_grace:
             return "misfire"
-        if not while_running and self._running[due.job] >= self._instance.max_instances:
+        if not while_running and self.is_busy_with(due.job):
             return "max_instances"
         return None
+
+    def is_busy_with(self, job: str) -> bool:
+        """Whether as many runs of the job are in progress here as this instance may have."""
+        return self._running[job] >= self._instance.max_instances
 
     async def execute(
         self, due: Due, lease: Lease | None = None, on_lost: OnLost = "finish"
@@ -139,31 +165,75 @@ class Worker(Generic[PortT]):
         """Run the job: started, its duration, its effect, finished. True where it completed.
 
         With `on_lost="abort"` the run fails as soon as the lease is known to be lost.
+
+        Under a retry policy a run whose job failed is followed by another one, with an id of its
+        own, after a wait; no more once the lease is known to be lost or the instance is asked to
+        stop. All of them count as one in progress for `max_instances`, and so do the waits.
         """
+        self._running[due.job] += 1
+        try:
+            if await self._attempt(due, 1, lease, on_lost):
+                return True
+            for attempt, wait in enumerate(self._waits(due), 2):
+                if not await self._back_off(wait, lease):
+                    return False
+                if await self._attempt(due, attempt, lease, on_lost):
+                    return True
+            return False
+        finally:
+            self._running[due.job] -= 1
+
+    def _waits(self, due: Due) -> Iterable[float]:
+        retry = self._instance.retry
+        return () if retry is None else waits(retry, self.random(f"retry/{due.job}/{due.at}"))
+
+    async def _back_off(self, wait: float, lease: Lease | None) -> bool:
+        """Wait before another attempt. False where there must be none."""
+        await self.sleep(wait, lease)
+        lost = lease is not None and lease.lost.is_set()
+        return not lost and not self.stopping.is_set()
+
+    async def _attempt(self, due: Due, attempt: int, lease: Lease | None, on_lost: OnLost) -> bool:
+        """One run."""
         self._runs += 1
         name = f"{self.identity}/{self._runs}"
         run = {"job": due.job, "due": due.at, "run": name}
-        self._running[due.job] += 1
         self._record("run.started", **run)
         try:
             version = self._sink.version(due.job)
             await self._work(due, lease if on_lost == "abort" else None)
-            if on_lost == "abort" and lease is not None and lease.lost.is_set():
-                self._record("run.failed", error="lease lost", **run)
-                return False
-            fence = None if lease is None else lease.fence
-            refusal = self._sink.apply(Effect(self.name, name, due.job, due.at, fence), version)
-            if refusal is None:
-                self._record("effect.applied", **run)
-            else:
-                self._record("effect.rejected", reason=refusal, **run)
-            self._record("run.finished", **run)
-            return True
         except asyncio.CancelledError:
             self._record("run.failed", error="cancelled", **run)
             raise
-        finally:
-            self._running[due.job] -= 1
+        if on_lost == "abort" and lease is not None and lease.lost.is_set():
+            self._record("run.failed", error="lease lost", **run)
+            return False
+        if self._fails(due, attempt):
+            self._record("run.failed", error="job failed", **run)
+            return False
+        fence = None if lease is None else lease.fence
+        refusal = self._sink.apply(Effect(self.name, name, due.job, due.at, fence), version)
+        if refusal is None:
+            self._record("effect.applied", **run)
+        else:
+            self._record("effect.rejected", reason=refusal, **run)
+        self._record("run.finished", **run)
+        return True
+
+    def fail_runs(self, share: float, job: str | None = None) -> None:
+        """Let this share of the runs of a job fail from now on, of any job for None; 0 for none.
+
+        What fails does so at its end, before its effect.
+        """
+        self._failing[job] = share
+
+    def _fails(self, due: Due, attempt: int) -> bool:
+        """Whether this attempt fails: drawn from the seed, the same for every worker."""
+        share = max(self._failing.get(due.job, 0.0), self._failing.get(None, 0.0))
+        if share <= 0.0:
+            return False
+        source = f"{self._instance.seed}/fails/{due.job}/{due.at}/{attempt}"
+        return Random(source).random() < share
 
     async def _work(self, due: Due, watched: Lease | None) -> None:
         seconds = run_time(self.jobs[due.job], self._instance.seed, due.at)
@@ -210,6 +280,9 @@ class Worker(Generic[PortT]):
         if not lease.lost.is_set():
             lease.lost.set()
             self._record_lease("lease.lost", lease)
+            for sleeper, awaited in self._sleepers.items():
+                if awaited is lease:
+                    _wake(sleeper)
 
     def stop(self) -> None:
         """Ask the instance to stop: nothing new starts, what runs may finish."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import pytest
 from pydantic import ConfigDict, Field, model_validator
@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from harness.scenario.duration import PositiveSeconds, Seconds
 from harness.scenario.loading import parse_scenario
-from harness.scenario.model import Catalog, Scenario
+from harness.scenario.model import Catalog, Job, Scenario
 from harness.scenario.problem import ScenarioError
 from harness.scenario.target import Target
 
@@ -42,6 +42,7 @@ class Pause:
     every: PositiveSeconds | None = None
     when: When | None = None
     direction: Literal["both", "requests"] = "both"
+    brings: ClassVar[tuple[Job, ...]] = ()
 
     @model_validator(mode="after")
     def _timed(self) -> "Pause":

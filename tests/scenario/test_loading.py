@@ -7,14 +7,18 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.cli.app import CATALOG
 from harness.scenario.loading import load_scenario, parse_scenario
 from harness.scenario.model import (
     ApproachChoice,
     Catalog,
+    CircuitBreaker,
     Clocks,
     Expectation,
     Job,
+    Layout,
     LogNormal,
+    Retry,
     Scenario,
 )
 from harness.scenario.problem import ScenarioError
@@ -239,7 +243,10 @@ def test_one_mistake_is_one_problem(
         ("duration: 10s\njobs: [a]", "2: jobs[0]: must be a mapping"),
         ("duration: 10s", "1: jobs: missing"),
         ("duration: 10s\njob: [{name: a, every: 1s}]", "2: job: unknown key; did you mean 'jobs'"),
-        (SMALL + "zzz: 1", "3: zzz: unknown key; known: approaches, clocks, description, duratio"),
+        (
+            SMALL + "zzz: 1",
+            "3: zzz: unknown key; known: approaches, circuit_breaker, clocks, coordi",
+        ),
     ],
 )
 def test_a_wrong_shape_is_one_problem(problems: Problems, text: str, problem: str) -> None:
@@ -328,4 +335,175 @@ faults: [{pause: {target: running, for: 1s, at: 10s}}]
     assert problems(text) == [
         "4: faults[0].pause: would never happen within 10s"
         " (a repeated fault leaves one more period to recover in)"
+    ]
+
+
+def test_what_workers_do_about_failures_and_what_coordinators_are_made_of(parse: Parse) -> None:
+    scenario = parse(
+        SMALL
+        + "retry: {attempts: 5, backoff: 50ms}\n"
+        + "circuit_breaker: {open_for: 3s}\n"
+        + "coordinators: {redis: {replicas: 1}, zookeeper: {nodes: 3}}\n"
+    )
+    assert scenario.retry == Retry(attempts=5, backoff=0.05)
+    assert scenario.circuit_breaker == CircuitBreaker(failures=5, open_for=3.0)
+    assert scenario.coordinators == {"redis": Layout(replicas=1), "zookeeper": Layout(nodes=3)}
+
+
+def test_without_them_nothing_is_tried_again_and_coordinators_are_one_server(parse: Parse) -> None:
+    for text in (SMALL, SMALL + "retry:\ncircuit_breaker: null\n"):
+        scenario = parse(text)
+        assert (scenario.retry, scenario.circuit_breaker) == (None, None)
+        assert scenario.coordinators == {}
+
+
+def test_a_job_may_end_before_the_scenario_does(parse: Parse) -> None:
+    scenario = parse(
+        "duration: 10s\njobs: [{name: report, every: 1s, until: 4s}, {name: b, every: 2s}]"
+    )
+    assert [job.until for job in scenario.jobs] == [4.0, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("retry: {attempts: 0}", "3: retry: attempts must be 1 or more, not 0"),
+        ("retry: {attempts: 2.5}", "3: retry.attempts: must be a whole number, not 2.5"),
+        ("retry: {factor: 0.5}", "3: retry: factor must be 1 or more, not 0.5"),
+        ("retry: {factor: .inf}", "3: retry: factor must be 1 or more, not inf"),
+        ("retry: {jitter: 2}", "3: retry: jitter must be a share from 0 to 1, not 2"),
+        ("retry: {backoff: 1}", "3: retry.backoff: must be a duration, and 1 has no unit"),
+        ("retry: {attempt: 2}", "3: retry.attempt: unknown key; did you mean 'attempts'?"),
+        ("retry: 3", "3: retry: must be a mapping such as {key: value}, not 3"),
+        ("circuit_breaker: {failures: 0}", "3: circuit_breaker: failures must be 1 or more"),
+        ("circuit_breaker: {open_for: 0s}", "3: circuit_breaker.open_for: must be more than 0s"),
+        ("coordinators: [redis]", "3: coordinators: must be a mapping such as {redis: {rep"),
+        ("coordinators: {redi: {}}", "3: coordinators.redi: unknown coordinator; did you mean"),
+        ("coordinators: {redis: 3}", "3: coordinators.redis: must be a mapping"),
+        ("coordinators: {redis: {replicas: 4}}", "3: coordinators.redis.replicas: must be 0 to 3"),
+        ("coordinators: {redis: {replica: 1}}", "3: coordinators.redis.replica: unknown key; did"),
+        (
+            "coordinators: {redis: {nodes: 3}}",
+            "3: coordinators.redis.nodes: redis cannot have this: an approach that needs indepen",
+        ),
+        (
+            "coordinators: {zookeeper: {replicas: 1}}",
+            "3: coordinators.zookeeper.replicas: zookeeper cannot have this: an ensemble has nod",
+        ),
+        (
+            "coordinators: {zookeeper: {nodes: 4}}",
+            "3: coordinators.zookeeper.nodes: must be odd: of 4, no more may fail than of 3",
+        ),
+        (
+            "coordinators: {zookeeper: {nodes: 9}}",
+            "3: coordinators.zookeeper.nodes: must be 1 to 7",
+        ),
+        (
+            "coordinators: {postgres: {nodes: 3}}",
+            "3: coordinators.postgres.nodes: postgres cannot have this: it has one primary",
+        ),
+        (
+            "coordinators: {postgres: {persistent: true}}",
+            "3: coordinators.postgres.persistent: postgres cannot have this: it always keeps",
+        ),
+    ],
+)
+def test_what_cannot_be_is_one_problem(problems: Problems, text: str, problem: str) -> None:
+    [found] = problems(SMALL + text)
+    assert found.startswith(problem)
+
+
+def test_a_job_that_ends_before_it_begins_is_a_problem(problems: Problems) -> None:
+    [found] = problems("duration: 10s\njobs: [{name: report, every: 2s, until: 2s}]")
+    assert found == "2: jobs[0]: until must be after its first due time, 2s, not 2s"
+
+
+def test_all_that_is_wrong_with_coordinators_is_said_at_once(problems: Problems) -> None:
+    text = "coordinators: {redis: {nodes: 2, replicas: 9}, zookeeper: {nodes: 2}, etcd: {}}"
+    places = [found.split(":")[1].strip() for found in problems(SMALL + text)]
+    assert places == [
+        "coordinators.redis.nodes",
+        "coordinators.redis.replicas",
+        "coordinators.zookeeper.nodes",
+        "coordinators.etcd",
+    ]
+
+
+def test_what_is_said_beside_the_parameters_of_an_approach(parse: Parse) -> None:
+    [choice] = parse(
+        SMALL + "approaches: [redis-lock: {ttl: 1s, sink: dedup, retry: {attempts: 2},"
+        " circuit_breaker: {failures: 1}, others: {redis-watchdog: {ttl: 3s}}}]"
+    ).approaches
+    assert (choice.given, choice.sink) == ({"ttl": "1s"}, "dedup")
+    assert (choice.retry, choice.circuit_breaker) == (
+        Retry(attempts=2),
+        CircuitBreaker(failures=1),
+    )
+    others = choice.others
+    assert others is not None
+    assert (others.name, others.approach, others.given) == (
+        "redis-watchdog",
+        "redis-watchdog",
+        {"ttl": "3s"},
+    )
+    assert others.params.ttl == 3.0
+
+
+def test_the_others_of_a_mix_may_be_a_name_alone(parse: Parse) -> None:
+    [choice] = parse(
+        SMALL + "approaches: [rollout: {approach: redis-lock, others: uncoordinated}]"
+    ).approaches
+    assert (choice.name, choice.approach) == ("rollout", "redis-lock")
+    assert choice.others is not None
+    assert choice.others.approach == "uncoordinated"
+
+
+@pytest.mark.parametrize(
+    ("aside", "problem"),
+    [
+        ("retry: {attempts: 0}", "retry: attempts must be 1 or more, not 0"),
+        ("retry: ", "retry: must be a mapping such as {key: value}, not nothing"),
+        ("retri: {}", "retri: unknown key; did you mean 'retry'?"),
+        ("circuit_breaker: 3", "circuit_breaker: must be a mapping such as {key: value}, not 3"),
+        ("others: redis-lok", "others: unknown approach 'redis-lok'; did you mean 'redis-lock'?"),
+        ("others: [redis-lock]", "others: must be the name of an approach"),
+        ("others: {redis-lock: {tll: 1s}}", "others.redis-lock.tll: unknown key; did you mean"),
+        ("others: {redis-lock: {sink: none}}", "others.redis-lock.sink: unknown key; known: key"),
+        ("others: {redis-lock: 3}", "others.redis-lock: must be a mapping"),
+    ],
+)
+def test_what_is_wrong_beside_the_parameters_is_one_problem(
+    problems: Problems, aside: str, problem: str
+) -> None:
+    [found] = problems(SMALL + f"approaches: [redis-lock: {{{aside}}}]")
+    assert found.startswith(f"3: approaches[0].redis-lock.{problem}")
+
+
+def test_a_single_worker_cannot_be_split(problems: Problems) -> None:
+    mix = "approaches: [redis-lock: {others: uncoordinated}]\n"
+    [found] = problems(SMALL + "workers: 1\n" + mix)
+    assert found.startswith("4: approaches[0].redis-lock.others: needs 2 workers or more")
+    assert problems(SMALL + "workers: 2\n" + mix) == []
+
+
+def test_no_fault_brings_a_job_that_is_there_already() -> None:
+    def problems(names: str, *spikes: str) -> list[str]:
+        head = f"duration: 20s\njobs: [{{name: {names}, every: 1s}}]\nfaults:\n"
+        text = head + "".join(
+            f"  - load-spike: {{at: 2s, for: 2s, every: 1s, jobs: 2{more}}}\n" for more in spikes
+        )
+        try:
+            parse_scenario(text, CATALOG, "small.yaml")
+        except ScenarioError as error:
+            return [
+                f"{problem.line}: {problem.path}: {problem.message}" for problem in error.problems
+            ]
+        return []
+
+    assert problems("report", "", ", name: rush") == []
+    assert problems("spike-2", "") == [
+        "4: faults[0].load-spike: brings a job 'spike-2', and there is one of that name already"
+    ]
+    assert problems("report", "", "") == [
+        "5: faults[1].load-spike: brings a job 'spike-1', and there is one of that name already"
     ]

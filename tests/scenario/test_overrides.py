@@ -79,3 +79,14 @@ def test_a_duration_leaves_room_for_every_fault(scenario: Scenario, catalog: Cat
     assert with_overrides(late, catalog, duration=31.0).duration == 31.0
     with pytest.raises(ScenarioError, match=r"--duration: faults\[0\]\.pause: would never happen"):
         with_overrides(late, catalog, duration=30.0)
+
+
+def test_a_mix_needs_two_workers(parse: Callable[[str], Scenario], catalog: Catalog) -> None:
+    text = TEXT.replace("worker-4", "worker-1").replace("{ttl: 1s}", "{others: uncoordinated}")
+    assert with_overrides(parse(text), catalog, workers=2).workers == 2
+    with pytest.raises(ScenarioError) as error:
+        with_overrides(parse(text), catalog, workers=1)
+    assert str(error.value) == (
+        "--workers: approaches[0].redis-lock.others: needs 2 workers or more:"
+        " the second half of them runs it"
+    )

@@ -84,6 +84,20 @@ ACCEPTED = {
     "one name for another": "approaches:\n  - redis-lock: {approach: zookeeper-lock, key: run}\n",
     "bounds": "expect:\n  all: {duplicate: 0, failover_p95: 3s, overlap: {min: 1, max: 3}}\n",
     "no bounds": "faults: []\nexpect: {}\n",
+    "what workers do about failures": (
+        "retry: {attempts: 2, backoff: 0, factor: 1, longest: 1s, jitter: 1}\n"
+        "circuit_breaker: {failures: 1, open_for: 1.5s}\n"
+    ),
+    "nothing about failures": "retry:\ncircuit_breaker: null\n",
+    "more than one server": (
+        "coordinators: {redis: {replicas: 3, persistent: true}, zookeeper: {nodes: 5}}\n"
+    ),
+    "aside": "approaches:\n  - redis-lock: {retry: {}, circuit_breaker: {}, others: redis-lock}\n",
+    "a mix": (
+        "approaches:\n"
+        "  - rollout: {approach: redis-lock, others: {zookeeper-lock: {session_timeout: 3s}}}\n"
+        "  - redis-lock: {others: {redis-watchdog: }}\n"
+    ),
     "a share": "faults:\n  - pause: {target: ' 50 % ', at: 1 s, for: 0s, every: 2.5s}\n",
 }
 BROKEN = {
@@ -118,6 +132,23 @@ BROKEN = {
     "neither min nor max": "expect:\n  all: {duplicate: {}}\n",
     "negative bound": "expect:\n  all: {duplicate: -1}\n",
     "nothing at all": "faults:\n",
+    "no attempt": "retry: {attempts: 0}\n",
+    "shorter and shorter": "retry: {factor: 0.5}\n",
+    "more than all": "retry: {jitter: 1.1}\n",
+    "retry with an unknown key": "retry: {attempt: 2}\n",
+    "no failure": "circuit_breaker: {failures: 0}\n",
+    "unknown coordinator": "coordinators: {etcd: {}}\n",
+    "an even ensemble": "coordinators: {zookeeper: {nodes: 2}}\n",
+    "too many replicas": "coordinators: {redis: {replicas: 4}}\n",
+    "nodes of postgres": "coordinators: {postgres: {nodes: 1}}\n",
+    "replicas of zookeeper": "coordinators: {zookeeper: {replicas: 0}}\n",
+    "retry of an approach that is null": "approaches:\n  - redis-lock: {retry: }\n",
+    "unknown others": "approaches:\n  - redis-lock: {others: redis-lok}\n",
+    "a parameter that the others do not have": (
+        "approaches:\n  - redis-lock: {others: {uncoordinated: {ttl: 1s}}}\n"
+    ),
+    "a sink of the others": "approaches:\n  - redis-lock: {others: {redis-lock: {sink: none}}}\n",
+    "two others": ("approaches:\n  - redis-lock: {others: {redis-lock: {}, uncoordinated: {}}}\n"),
 }
 
 
@@ -240,6 +271,20 @@ def _scenarios() -> st.SearchStrategy[dict[str, Any]]:
         min_size=1,
         max_size=1,
     )
+    counts = st.sampled_from([0, 1, 2, 3, 7, 8])
+    retry = st.fixed_dictionaries(
+        {},
+        optional={
+            "attempts": st.sampled_from([1, 3, 0, 2.5]),
+            "backoff": duration,
+            "factor": st.sampled_from([1, 1.5, 2, 0]),
+            "longest": duration,
+            "jitter": st.sampled_from([0, 0.5, 1, 2]),
+        },
+    )
+    breaker = st.fixed_dictionaries(
+        {}, optional={"failures": st.sampled_from([1, 5, 0]), "open_for": duration}
+    )
     parameters = st.fixed_dictionaries(
         {},
         optional={
@@ -247,6 +292,9 @@ def _scenarios() -> st.SearchStrategy[dict[str, Any]]:
             "key": st.sampled_from(["job", "run"]),
             "approach": st.sampled_from(sorted(CATALOG.approaches)),
             "sink": st.sampled_from(["none", "dedup", None]),
+            "retry": retry,
+            "circuit_breaker": breaker,
+            "others": st.sampled_from([*CATALOG.approaches, {"redis-lock": {"ttl": "1s"}}, None]),
         },
     )
     name = st.sampled_from([*CATALOG.approaches, "mine", "all"])
@@ -265,6 +313,12 @@ def _scenarios() -> st.SearchStrategy[dict[str, Any]]:
             "faults": st.lists(fault, max_size=2),
             "approaches": st.lists(approach, max_size=3),
             "expect": expect,
+            "retry": retry | st.none(),
+            "circuit_breaker": breaker | st.none(),
+            "coordinators": st.dictionaries(
+                st.sampled_from(["redis", "zookeeper", "postgres"]),
+                st.fixed_dictionaries({}, optional={"nodes": counts, "replicas": counts}),
+            ),
         },
     )
 
@@ -279,5 +333,5 @@ def _jobs(duration: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]
     )
     return st.fixed_dictionaries(
         {"name": st.sampled_from(["a", "b-1", "c_2", "D"]), "every": duration},
-        optional={"first": duration, "takes": duration | takes},
+        optional={"first": duration, "takes": duration | takes, "until": duration},
     )

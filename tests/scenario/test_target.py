@@ -32,7 +32,7 @@ def test_a_target_reads_as_it_is_written(written: str | int, target: Target) -> 
         ("wroker-1", "did you mean 'worker-1'"),
         ("worker-0", "unknown target"),
         ("count", "unknown target"),
-        ("xyz", "known: all, coordinator, holder, leader, random, running, worker-1"),
+        ("xyz", "known: all, coordinator, holder, leader, random, running, subject, worker-1"),
         (0, "at least 1 worker, not 0"),
         ("0%", "more than 0%"),
         ("101%", "at most 100%, not 101%"),

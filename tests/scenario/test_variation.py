@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.scenario.model import Catalog, LogNormal
+from harness.scenario.model import Catalog, CircuitBreaker, LogNormal, Retry
 from harness.scenario.problem import ScenarioError
 from harness.scenario.variation import MOST_POINTS, Parameter, Point, vary
 
@@ -95,6 +95,35 @@ def test_an_approach_is_varied_under_the_name_it_has_here(points: Vary) -> None:
     assert all(point.scenario.approaches[0].approach == "redis-lock" for point in found[1:])
 
 
+def test_what_is_done_about_failures_is_varied_for_all_or_for_one(points: Vary) -> None:
+    found = points("retry.attempts=1,5", "circuit_breaker.open_for=2s", "short.retry.jitter=0,1")
+    policies = [point.scenario.retry for point in found if names(point) != ["short"]]
+    assert policies == [Retry(attempts=1), Retry(attempts=5)]
+    assert {point.scenario.circuit_breaker for point in found} == {CircuitBreaker(open_for=2.0)}
+    own = [point.scenario.approaches[0].retry for point in found if names(point) == ["short"]]
+    assert own == [Retry(jitter=0.0), Retry(jitter=1.0)] * 2
+
+
+def test_what_coordinators_are_made_of_and_when_a_job_ends_is_varied(points: Vary) -> None:
+    found = points("coordinators.redis.replicas=0,1", "report.until=4s,5s")
+    made = [(point.scenario.coordinators["redis"].replicas, point) for point in found]
+    assert [(count, point.scenario.jobs[0].until) for count, point in made] == [
+        (0, 4.0),
+        (0, 5.0),
+        (1, 4.0),
+        (1, 5.0),
+    ]
+
+
+def test_the_others_of_a_mix_are_varied(points: Vary) -> None:
+    found = points("short.others=uncoordinated,redis-watchdog")
+    mixes = [point.scenario.approaches[0] for point in found if names(point) == ["short"]]
+    assert [mix.others and mix.others.approach for mix in mixes] == [
+        "uncoordinated",
+        "redis-watchdog",
+    ]
+
+
 def test_what_is_one_approachs_own_does_not_run_the_others_again(points: Vary) -> None:
     found = points("redis-lock.ttl=1s,2s", "short.ttl=1s,2s,3s", "workers=3,4")
     shared, lock, short = (
@@ -148,7 +177,7 @@ def test_parameters_keep_what_was_written(path: Path, catalog: Catalog) -> None:
         ("workers=", "--param workers=: must be a name and its values, such as workers=3,10,30"),
         ("workers=3,3", "--param workers: 3 stands twice"),
         ("worker=3", "--param worker: no setting of a scenario; did you mean 'workers'?"),
-        ("name=x", "--param name: no setting of a scenario; known: clocks.spread, duration"),
+        ("name=x", "--param name: no setting of a scenario; known: circuit_breaker.failures, "),
         ("redis-lok.ttl=1s", "nothing here is called 'redis-lok'; did you mean 'redis-lock'?"),
         ("redis-watchdog.ttl=1s", "the approach 'redis-watchdog' is not among those that run here"),
         ("redis-lock=1s", "--param redis-lock: of 'redis-lock', say what: redis-lock.NAME"),
@@ -156,6 +185,17 @@ def test_parameters_keep_what_was_written(path: Path, catalog: Catalog) -> None:
         ("redis-lock.ttl=abc", "--param redis-lock.ttl=abc: must be a duration such as 2s"),
         ("redis-lock.ttl=1s,2", "--param redis-lock.ttl=2: must be a duration, and 2 has no unit"),
         ("clocks.spred=1s", "no setting of a scenario; did you mean 'clocks.spread'?"),
+        ("retry.attempt=1", "no setting of a scenario; did you mean 'retry.attempts'?"),
+        ("retry=3", "--param retry: no setting of a scenario; "),
+        ("retry.attempts=0", "--param retry.attempts=0: retry: attempts must be 1 or more, not 0"),
+        ("coordinators.redis.nodes=3", "no setting of a scenario; "),
+        (
+            "coordinators.zookeeper.nodes=2,3",
+            "--param coordinators.zookeeper.nodes=2: must be odd: of 2, no more may fail than of 1",
+        ),
+        ("redis-lock.retry.attempt=1", "--param redis-lock.retry.attempt=1: unknown key; did"),
+        ("redis-lock.others=redis-lok", "--param redis-lock.others=redis-lok: unknown approach"),
+        ("report.until=500ms", "--param report.until=500ms: jobs[0]: until must be after its"),
         ("workers=0", "--param workers=0: must be 1 to 1000, not 0"),
         ("workers=1", "--param workers=1: faults[0].pause.target: there is no worker-2 among 1"),
         ("duration=1s", "--param duration=1s: 1s is too short"),

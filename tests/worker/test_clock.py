@@ -24,3 +24,61 @@ def test_a_clock_is_ahead_by_its_offset(offset: float) -> None:
     clock = WorkerClock(lambda: 3.0, offset)
     assert clock.now() == 3.0
     assert clock.own() == 3.0 + offset
+
+
+class Host:
+    """A host whose time goes as it is told."""
+
+    def __init__(self) -> None:
+        self.time = 10.0
+
+    def now(self) -> float:
+        return self.time
+
+
+def test_a_clock_that_jumped_is_further_by_so_much_and_jumps_add_up() -> None:
+    clock = WorkerClock(Host().now, 0.25)
+    clock.skew(2.0, 0.0)
+    assert clock.own() == 12.25
+    clock.skew(-0.5, 0.0)
+    assert (clock.now(), clock.own()) == (10.0, 11.75)
+
+
+def test_a_clock_that_drifts_gains_so_much_a_second_from_then_on() -> None:
+    host = Host()
+    clock = WorkerClock(host.now)
+    clock.skew(0.0, 0.5)
+    assert clock.own() == 10.0
+    host.time = 14.0
+    assert clock.own() == 16.0
+    # What it has gained stays; from here on it loses.
+    clock.skew(1.0, -0.25)
+    assert clock.own() == 17.0
+    host.time = 18.0
+    assert clock.own() == 20.0
+
+
+def test_a_clock_set_right_is_as_it_was_meant_to_be() -> None:
+    host = Host()
+    clock = WorkerClock(host.now, -0.25)
+    clock.skew(2.0, 0.5)
+    host.time = 20.0
+    clock.unskew()
+    assert clock.own() == 19.75
+    host.time = 30.0
+    assert clock.own() == 29.75
+
+
+@pytest.mark.parametrize(("drift", "seconds"), [(0.0, 6.0), (1.0, 3.0), (-0.5, 12.0)])
+def test_what_passes_until_a_moment_depends_on_the_drift(drift: float, seconds: float) -> None:
+    host = Host()
+    clock = WorkerClock(host.now)
+    clock.skew(0.0, drift)
+    assert clock.until(16.0) == seconds
+    host.time += seconds
+    assert clock.own() == 16.0
+
+
+def test_no_clock_stands_still_or_runs_backwards() -> None:
+    with pytest.raises(ValueError, match="cannot lose 1 s a second"):
+        WorkerClock(Host().now).skew(0.0, -1.0)

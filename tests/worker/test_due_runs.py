@@ -166,3 +166,60 @@ async def test_sleeping_ends_with_the_stop() -> None:
     assert service.now() == pytest.approx(1.0)
     await worker.sleep(100.0)
     assert service.now() == pytest.approx(2.0)
+
+
+async def test_a_job_that_is_over_is_due_no_more_and_the_instance_stays() -> None:
+    service = Service(Job("report", every=1.0, first=1.0, until=3.0))
+    worker = service.worker()
+    assert await collect(service, worker, 9.0) == [(1.0, 1.0), (2.0, 2.0)]
+    assert service.now() == pytest.approx(9.0)
+
+
+async def test_a_clock_that_drifts_reaches_due_times_in_its_own_time() -> None:
+    service = Service()
+    fast, slow = service.worker(name="worker-1"), service.worker(name="worker-2")
+    fast.clock.skew(0.0, 0.25)
+    slow.clock.skew(0.0, -0.5)
+    noticed = await asyncio.gather(collect(service, fast, 4.5), collect(service, slow, 4.5))
+    assert noticed[0] == [(0.8, 1.0), (1.6, 2.0), (2.4, 3.0), (3.2, 4.0), (4.0, 5.0)]
+    assert noticed[1] == [(2.0, 1.0), (4.0, 2.0)]
+
+
+async def jump(service: Service, worker: Worker[None], at: float, by: float) -> None:
+    await service.at(at)
+    worker.clock.skew(by, 0.0)
+
+
+async def test_a_timer_is_not_moved_by_a_jump_forward_and_what_was_jumped_over_comes_late() -> None:
+    service = Service()
+    worker = service.worker(misfire_grace=10.0)
+    jumping = asyncio.create_task(jump(service, worker, 1.5, 2.0))
+    # At 2 its clock shows 4: what was due at 2, 3 and 4 is noticed then.
+    noticed = await collect(service, worker, 3.5)
+    await jumping
+    assert noticed == [(1.0, 1.0), (2.0, 2.0), (2.0, 3.0), (2.0, 4.0), (3.0, 5.0)]
+
+
+async def test_a_jump_over_more_than_the_grace_is_a_misfire() -> None:
+    service = Service()
+    worker = service.worker(misfire_grace=0.5)
+    jumping = asyncio.create_task(jump(service, worker, 1.5, 2.0))
+    assert await collect(service, worker, 3.5) == [(1.0, 1.0), (2.0, 4.0), (3.0, 5.0)]
+    await jumping
+    assert [event.due for event in service.seen("run.dropped")] == [2.0, 3.0]
+
+
+async def test_a_jump_backwards_lets_it_wait_longer_and_nothing_comes_twice() -> None:
+    service = Service()
+    worker = service.worker()
+    jumping = asyncio.create_task(jump(service, worker, 2.5, -2.0))
+    assert await collect(service, worker, 6.5) == [(1.0, 1.0), (2.0, 2.0), (5.0, 3.0), (6.0, 4.0)]
+    await jumping
+
+
+async def test_a_clock_set_right_again_goes_on_as_the_others() -> None:
+    service = Service()
+    worker = service.worker()
+    worker.clock.skew(-0.5, 0.0)
+    asyncio.get_running_loop().call_later(1.75, worker.clock.unskew)
+    assert await collect(service, worker, 3.5) == [(1.5, 1.0), (2.5, 2.0), (3.0, 3.0)]

@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.scenario.model import Job, LogNormal
-from harness.worker.schedule import Due, due_between, due_times, job_from_json, run_time
+from harness.worker.schedule import (
+    Due,
+    due_between,
+    due_times,
+    job_from_json,
+    job_line,
+    run_time,
+)
 
 
 def test_due_times_of_all_jobs_come_in_order_of_time() -> None:
@@ -45,6 +52,33 @@ def test_due_times_do_not_drift() -> None:
 
 def test_no_jobs_are_never_due() -> None:
     assert list(due_times([])) == []
+
+
+def test_a_job_is_due_no_more_from_its_end_on() -> None:
+    jobs = [Job("short", 1.0, 1.0, until=3.0), Job("none", 5.0, 5.0, until=5.5), Job("long", 2.0)]
+    assert [(due.job, due.at) for due in islice(due_times(jobs), 6)] == [
+        ("short", 1.0),
+        ("short", 2.0),
+        ("long", 2.0),
+        ("long", 4.0),
+        ("none", 5.0),
+        ("long", 6.0),
+    ]
+    assert [due.job for due in islice(due_times(jobs, 7.0), 2)] == ["long", "long"]
+    assert list(due_times(jobs[:2], 5.1)) == []
+    assert [due.at for due in due_between(jobs[0], 0.0, 10.0)] == [1.0, 2.0]
+
+
+def test_what_is_due_as_its_job_ends_is_not_due_whatever_the_rounding() -> None:
+    job = Job("third", every=0.333333, first=10.0, until=11.0)
+    assert [due.at for due in due_times([job])] == [10.0, 10.333333, 10.666666]
+
+
+def test_a_job_with_an_end_comes_through_the_trial_line() -> None:
+    job = Job("spike-1", 1.0, 5.0, until=9.0)
+    assert job_line(job).as_json()["until"] == 9.0
+    assert job_from_json(json.loads(json.dumps(job_line(job).as_json()))) == job
+    assert "until" not in job_line(Job("report", 1.0)).as_json()
 
 
 def test_due_between_leaves_out_its_start_and_includes_its_end() -> None:
