@@ -28,7 +28,7 @@ from harness.session import StopSignals, run_session
 from harness.simulation.kernel import Kernel
 from harness.simulation.loop import SimulatedLoop
 from tests.command import ROOT, Ran, run_scenario
-from tests.oracle.table import SHORTENED
+from tests.oracle.selection import SELECTED, live_approaches
 from tests.virtual_time import VirtualTimeLoop
 
 Need = Callable[[str], None]
@@ -45,9 +45,13 @@ def pytest_asyncio_loop_factories(
     return {"real": asyncio.new_event_loop}
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # The hook above is asked before a test's parameters are known.
     for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            # What a file's tests share is made once.
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
         kinds = [value for value in parameters.values() if isinstance(value, str)]
         if "_asyncio_loop_factory" in parameters and "simulated" in kinds:
@@ -88,18 +92,27 @@ def run_once(tmp_path_factory: pytest.TempPathFactory) -> RunOnce:
         directory = tmp_path_factory.mktemp("runs") / f"{scenario}-{runtime}"
         if runtime == "sim":
             return _simulated(scenario, directory)
-        return run_scenario(scenario, directory, "--duration", SHORTENED[scenario])
+        return run_scenario(scenario, directory, *_shortened(scenario))
 
     return run
+
+
+def _shortened(scenario: str) -> list[str]:
+    """The options of a live run that takes no longer than it must."""
+    chosen = SELECTED[scenario]
+    options = ["--duration", chosen.duration] if chosen.duration else []
+    options += ["--workers", str(chosen.workers)] if chosen.workers else []
+    return options + [f"--approach={name}" for name in live_approaches(scenario) or ()]
 
 
 def _simulated(scenario: str, directory: Path) -> Ran:
     """The same without a command, and without the page that takes longer than the trials."""
     (directory / "histories").mkdir(parents=True)
+    duration = SELECTED[scenario].duration
     chosen = with_overrides(
         load_scenario(ROOT / "scenarios" / f"{scenario}.yaml", CATALOG),
         CATALOG,
-        duration=parse_duration(SHORTENED[scenario]),
+        duration=None if duration is None else parse_duration(duration),
     )
     request = Request(
         scenario=chosen, runtime="sim", seed=1, repeat=3, directory=directory, at_once=1
