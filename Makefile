@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 HARNESS := $(BIN)/harness
 # On all cores: these tests keep to virtual time, or to none.
-FAST := $(BIN)/pytest -m "not live and not browser and not commands" -n auto --dist loadfile
+FAST := $(BIN)/pytest -m "not live and not browser and not commands and not scenarios" -n auto --dist loadfile
 # A run that found a violation (1) or an invalid trial (4) is still one that is to be judged.
 JUDGED := case $$? in 0|1|4) ;; *) exit 1 ;; esac
 
@@ -66,8 +66,11 @@ baseline: setup ## What is measured now is what `make gate` asks for from now on
 
 test: setup ## All tests that this machine can run: the fast ones first, the live ones last
 	$(FAST)
-	$(BIN)/pytest -m "browser or commands" -n auto --dist loadfile
-	$(BIN)/pytest -m live -n 2 --dist loadfile
+	$(BIN)/pytest -m "browser or commands or scenarios" -n auto --dist loadgroup
+	$(BIN)/pytest -m live -n 3 --dist loadgroup
+
+oracle: setup ## What theory says, live with every approach: half an hour
+	HARNESS_ORACLE=all $(BIN)/pytest -m live tests/oracle
 
 test-fast: setup ## The tests that start no server, no worker and no browser
 	$(FAST)

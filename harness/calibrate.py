@@ -322,7 +322,7 @@ async def measure_start_up(ground: Ground, restarts: int, workers: int = 5) -> l
         policy=Policy.NONE,
     )
     arrivals = _Arrivals()
-    cluster = ProcessCluster(ground, spec, "calibrate_start_up", arrivals)
+    cluster = ProcessCluster(ground, spec, "calibrate_start_up", arrivals, {})
     try:
         await cluster.set_up()
         cluster.begin()

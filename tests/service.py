@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.approaches.approach import Approach
 from harness.history.event import Event
-from harness.scenario.model import Job
+from harness.scenario.model import CircuitBreaker, Job, Retry
 from harness.worker.clock import WorkerClock, since
 from harness.worker.sink import Effect
 from harness.worker.worker import CallCount, Instance, Worker
@@ -64,6 +64,8 @@ class Service:
         offset: float = 0.0,
         misfire_grace: float = 1.0,
         max_instances: int = 1,
+        retry: Retry | None = None,
+        circuit_breaker: CircuitBreaker | None = None,
     ) -> Worker[Any]:
         clock = WorkerClock(self.now, offset)
         instance = Instance(
@@ -73,6 +75,8 @@ class Service:
             jobs=self.jobs,
             misfire_grace=misfire_grace,
             max_instances=max_instances,
+            retry=retry,
+            circuit_breaker=circuit_breaker,
         )
         return Worker(instance, port, clock, self.sink, self, CallCount(name, clock, self))
 

@@ -14,86 +14,21 @@ import pytest
 
 from harness.comparison import live
 from harness.comparison.live import ComparisonRun
-from harness.comparison.request import Histories, Request, misfit
+from harness.comparison.request import Histories, Request
 from harness.coordinators.found import Found
-from harness.faults.crash import Crash
-from harness.faults.expire import Expire
-from harness.faults.partition import Partition
-from harness.faults.pause import Pause
 from harness.history.event import Event
 from harness.history.journal import Journal
-from harness.scenario.model import FaultChoice, Scenario
-from harness.scenario.target import parse_target
+from harness.scenario.model import Scenario
 from harness.trial import Trial, trial_line
 from harness.verdict.judge import judge
 from harness.verdict.model import Expected, Outcome, Verdict
-from tests.small_scenario import choice, fault, small
+from tests.small_scenario import choice, small
 
 FOUND = [
     Found("redis", source="/usr/bin/redis-server"),
     Found("zookeeper", remedy="apt-get install zookeeper"),
     Found("postgres", source="/usr/bin/postgres"),
 ]
-
-
-def aimed(kind: type[Any], target: str) -> FaultChoice:
-    more = {"for": 1.0} if kind in (Pause, Partition) else {}
-    return fault(kind, target=parse_target(target), at=1.0, **more)
-
-
-@pytest.mark.parametrize(
-    ("approach", "settings", "reason"),
-    [
-        ("redis-lock", {}, None),
-        ("uncoordinated", {}, None),
-        ("redis-lock", {"sink": "dedup"}, None),
-        ("zookeeper-lock", {"sink": "fencing"}, None),
-        (
-            "redis-lock",
-            {"sink": "fencing"},
-            "the sink asks for fencing tokens, and its leases carry none",
-        ),
-        ("uncoordinated", {"faults": (aimed(Crash, "running"),)}, None),
-        ("uncoordinated", {"faults": (aimed(Pause, "random"),)}, None),
-        (
-            "uncoordinated",
-            {"faults": (aimed(Partition, "random"),)},
-            "partition acts on what it has with a coordinator, and it needs none",
-        ),
-        (
-            "uncoordinated",
-            {"faults": (aimed(Expire, "random"),)},
-            "expire acts on what it has with a coordinator, and it needs none",
-        ),
-        (
-            "uncoordinated",
-            {"faults": (aimed(Crash, "running"), aimed(Pause, "holder"))},
-            "pause acts on what it has with a coordinator, and it needs none",
-        ),
-        ("redis-lock", {"faults": (aimed(Pause, "holder"),)}, None),
-        ("zookeeper-leader", {"faults": (aimed(Pause, "leader"),)}, None),
-        (
-            "redis-lock",
-            {"faults": (aimed(Pause, "leader"),)},
-            "pause is aimed at a leader, and it has none",
-        ),
-        (
-            "uncoordinated",
-            {"faults": (aimed(Crash, "leader"),)},
-            "crash is aimed at a leader, and it has none",
-        ),
-    ],
-)
-def test_a_scenario_makes_sense_for_an_approach_or_says_why_not(
-    approach: str, settings: dict[str, Any], reason: str | None
-) -> None:
-    assert misfit(choice(approach), small(**settings)) == reason
-
-
-def test_an_approach_with_a_sink_of_its_own_is_judged_by_that() -> None:
-    scenario = small(sink="fencing")
-    assert misfit(choice("redis-lock", sink="dedup"), scenario) is None
-    assert misfit(choice("redis-lock", sink="fencing"), small()) is not None
 
 
 @pytest.mark.parametrize(("workers", "at_once"), [(1, 40), (5, 8), (26, 1), (1000, 1)])

@@ -35,3 +35,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Seconds on the virtual clock."""
         return self._clock.now
+
+    def stand_still(self, seconds: float) -> None:
+        """Let time pass in which nobody gets to run, as in a process that is stopped."""
+        self._clock.now += seconds

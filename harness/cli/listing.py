@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import Annotated, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
 from rich.console import Console
@@ -17,13 +17,18 @@ from harness.approaches import APPROACHES
 from harness.cli import completion
 from harness.cli.app import CATALOG, SCENARIOS, app
 from harness.cli.inputs import bad_input, scenario_path
-from harness.comparison.request import misfit
+from harness.comparison.misfit import misfit
+from harness.comparison.request import Runtime
 from harness.faults import FAULTS
-from harness.faults.plan import plan_faults
+from harness.faults.fault import Fault
+from harness.faults.plan import PlannedFault, plan_faults
+from harness.faults.when import When
 from harness.scenario.duration import format_duration
+from harness.scenario.layouts import MADE_OF
 from harness.scenario.loading import load_scenario
-from harness.scenario.model import Scenario
+from harness.scenario.model import ApproachChoice, CircuitBreaker, Job, Retry, Scenario, Sink
 from harness.scenario.problem import ScenarioError
+from harness.scenario.target import Form, Target
 from harness.session import Exit
 
 
@@ -48,6 +53,9 @@ def list_(
             table.add_row(*(Text(cell) for cell in row))
         console.print(table)
         console.print()
+        if one is not Kind.SCENARIOS:
+            console.print(_shared(one))
+            console.print()
 
 
 def _scenario_rows() -> Iterator[tuple[str, str]]:
@@ -59,29 +67,63 @@ def _scenario_rows() -> Iterator[tuple[str, str]]:
 
 def _class_rows(kind: Kind) -> Iterator[tuple[str, str, str]]:
     classes = APPROACHES if kind is Kind.APPROACHES else FAULTS
+    # What all faults have is said once.
+    shared = dataclasses.fields(Fault) if kind is Kind.FAULTS else ()
+    told = {field.name: field.default for field in shared}
     for name, cls in classes.items():
-        summary = (cls.__doc__ or "").split("\n\n")[0]
-        yield name, " ".join(summary.split()), _parameters(cls)
+        own = [
+            field
+            for field in dataclasses.fields(cls)
+            if field.name not in told or field.default != told[field.name]
+        ]
+        yield name, _summary(cls), _parameters(cls, own)
 
 
-def _parameters(cls: type) -> str:
-    shown = []
+def _shared(kind: Kind) -> Table:
+    """What may be said of every approach, or of every fault."""
+    table = Table(box=None, pad_edge=False, title=f"all {kind.value}", title_justify="left")
+    if kind is Kind.FAULTS:
+        parts = [("time and target", Fault), ("when", When)]
+    else:
+        table.add_row("sink", "Instead of the scenario's.", " | ".join(get_args(Sink)))
+        parts = [("retry", Retry), ("circuit_breaker", CircuitBreaker)]
+    for name, cls in parts:
+        table.add_row(name, Text(_summary(cls)), Text(_parameters(cls, dataclasses.fields(cls))))
+    if kind is Kind.APPROACHES:
+        table.add_row("others", "The approach that the second half of the workers runs.")
+    return table
+
+
+def _summary(cls: type) -> str:
+    return " ".join((cls.__doc__ or "").split("\n\n")[0].split())
+
+
+def _parameters(cls: type, fields: Iterable[dataclasses.Field[Any]]) -> str:
     kinds = get_type_hints(cls)
-    for field in dataclasses.fields(cls):
-        name = field.name.rstrip("_")
-        default = field.default
-        if get_origin(kinds[field.name]) is Literal:
-            others = [value for value in get_args(kinds[field.name]) if value != default]
-            shown.append(f"{name}: {' | '.join([str(default), *others])}")
-        elif default is dataclasses.MISSING:
-            shown.append(f"{name}: required")
-        elif default is not None and "Seconds" in str(field.type):
-            shown.append(f"{name}: {format_duration(default)}")
-        elif default is not None:
-            shown.append(f"{name}: {default}")
-        else:
-            shown.append(name)
-    return ", ".join(shown)
+    return ", ".join(_parameter(field, kinds[field.name]) for field in fields)
+
+
+def _parameter(field: dataclasses.Field[Any], kind: Any) -> str:
+    name, default = field.name.rstrip("_"), field.default
+    if get_origin(kind) is Literal:
+        others = [value for value in get_args(kind) if value != default]
+        return f"{name}: {' | '.join([str(default), *others])}"
+    if default is dataclasses.MISSING:
+        return f"{name}: required"
+    if default is None or default == Target(Form.SUBJECT):
+        return name
+    return f"{name}: {_value(default, _is_duration(field))}"
+
+
+def _is_duration(field: dataclasses.Field[Any]) -> bool:
+    return any(name in str(field.type) for name in ("Seconds", "Takes"))
+
+
+def _value(value: Any, is_duration: bool) -> str:
+    """As a scenario would write it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return format_duration(value) if is_duration else str(value)
 
 
 @app.command()
@@ -107,14 +149,57 @@ def validate(
 
 
 def _describe(scenario: Scenario, seed: int) -> None:
-    faults = plan_faults(
-        [(choice.type, choice.params) for choice in scenario.faults], seed, scenario.duration
-    )
-    jobs = ", ".join(f"{job.name} every {format_duration(job.every)}" for job in scenario.jobs)
     print(f"{scenario.name}: {scenario.workers} workers for {format_duration(scenario.duration)}")
-    print(f"  jobs: {jobs}")
-    for fault in faults:
-        print(f"  at {fault.at:g} s: {fault.id}, target {fault.fault.target}")
+    print(f"  jobs: {', '.join(map(_job, scenario.jobs))}")
+    for name in ("retry", "circuit_breaker"):
+        if (policy := getattr(scenario, name)) is not None:
+            print(f"  {name}: {_values(policy)}")
+    for name, layout in scenario.coordinators.items():
+        said = {key: getattr(layout, key) for key in MADE_OF[name]}
+        print(f"  {name}: {', '.join(f'{key}: {_value(one, False)}' for key, one in said.items())}")
+    choices = [(choice.type, choice.params) for choice in scenario.faults]
+    for fault in plan_faults(choices, seed, scenario.duration):
+        print(f"  {_time(fault)}: {fault.id}, {_aim(fault.fault)}")
     for choice in scenario.approaches:
-        why = misfit(choice, scenario)
-        print(f"  {choice.name}" + (f": skipped, {why}" if why else ""))
+        mixed = "" if choice.others is None else f", half of the workers {choice.others.approach}"
+        print(f"  {choice.name}{mixed}{_skipped(choice, scenario)}")
+
+
+def _skipped(choice: ApproachChoice, scenario: Scenario) -> str:
+    """Where it is left out and why; nothing where it runs everywhere."""
+    reasons = {runtime: misfit(choice, scenario, runtime) for runtime in Runtime}
+    everywhere = set(reasons.values())
+    if len(everywhere) == 1:
+        why = everywhere.pop()
+        return "" if why is None else f": skipped, {why}"
+    return "".join(
+        f": skipped with --runtime {runtime}, {why}"
+        for runtime, why in reasons.items()
+        if why is not None
+    )
+
+
+def _job(job: Job) -> str:
+    until = "" if job.until is None else f" until {format_duration(job.until)}"
+    return f"{job.name} every {format_duration(job.every)}{until}"
+
+
+def _values(policy: Retry | CircuitBreaker) -> str:
+    return ", ".join(
+        f"{field.name}: {_value(getattr(policy, field.name), _is_duration(field))}"
+        for field in dataclasses.fields(policy)
+    )
+
+
+def _time(planned: PlannedFault) -> str:
+    if planned.at is not None:
+        return f"at {planned.at:g} s"
+    when = planned.fault.when
+    assert when is not None
+    return f"{format_duration(when.after)} after {when}" if when.after else f"at {when}"
+
+
+def _aim(fault: Fault) -> str:
+    if fault.brings:
+        return f"{len(fault.brings)} jobs"
+    return f"target {fault.target}"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import uuid4
 
 from harness.comparison.measured import (
@@ -17,15 +17,25 @@ from harness.comparison.measured import (
     histories_kept,
     with_error,
 )
-from harness.comparison.request import Request, misfit
+from harness.comparison.misfit import misfit
+from harness.comparison.request import Request
+from harness.comparison.servers import (
+    OWN_AT_ONCE,
+    TrialServers,
+    described,
+    not_ours,
+    own_systems,
+    shared_names,
+)
 from harness.coordinators.found import Found
-from harness.coordinators.server import Launcher
+from harness.coordinators.server import Launcher, Server, ServerError
 from harness.history.event import Event
 from harness.history.reading import HistoryError, read_history
 from harness.runtimes.ground import Ground, open_ground
 from harness.runtimes.process import ProcessCluster
+from harness.runtimes.spec import System
 from harness.scenario.model import ApproachChoice
-from harness.trial import Trial, coordinator_of, run_trial, trial_line
+from harness.trial import Trial, coordinator_names, run_trial, trial_line
 from harness.verdict.judge import judge
 from harness.verdict.model import Verdict
 from harness.verdict.result import skipped, summarize
@@ -72,23 +82,30 @@ class ComparisonRun:
         """Run all trials. Cancelled, it leaves the histories of what has run so far."""
         scenario = self._request.scenario
         for choice in scenario.approaches:
-            system = coordinator_of(choice)
-            if (reason := misfit(choice, scenario)) is not None:
+            needed = coordinator_names(choice)
+            missing = [self._found[name] for name in needed if self._found[name].source is None]
+            if (reason := misfit(choice, scenario, self._request.runtime)) is not None:
                 self._skipped[choice.name] = reason
-            elif system is not None and self._found[system].source is None:
-                remedy = self._found[system].remedy
-                self._lack(choice, f"no {system} on this machine; to get it: {remedy}")
+            elif missing:
+                lacks = [
+                    f"no {one.name} on this machine; to get it: {one.remedy}" for one in missing
+                ]
+                self._lack(choice, "; ".join(lacks))
+            elif (reason := not_ours(choice, scenario, self._found)) is not None:
+                self._lack(choice, reason)
         wanted = {
-            system
+            name
             for choice in scenario.approaches
-            if choice.name not in self._skipped and (system := coordinator_of(choice)) is not None
+            if choice.name not in self._skipped
+            for name in shared_names(choice, scenario)
         }
         if len(self._skipped) == len(scenario.approaches):
             return
         self._watch.starting(f"starting {', '.join(sorted(wanted)) or 'workers'}")
         async with open_ground(launcher, self._found.values(), wanted) as ground:
             self._note_coordinators(ground)
-            await self._run_trials(ground)
+            servers = TrialServers(launcher, ground.servers, self._found, self._watch.starting)
+            await self._run_trials(ground, servers)
 
     def measured(self, interrupted: bool) -> Measured:
         """Judge what has run, and say what has not."""
@@ -147,12 +164,13 @@ class ComparisonRun:
         for name, server in ground.servers.items():
             self._coordinators[name] = f"{server.version} ({server.source})"
         for choice in self._request.scenario.approaches:
-            system = coordinator_of(choice)
-            reason = None if system is None else ground.missing.get(system)
-            if reason is not None and choice.name not in self._skipped:
-                self._lack(choice, f"{system} did not start: {reason}")
+            shared = shared_names(choice, self._request.scenario)
+            missing = [name for name in shared if name in ground.missing]
+            if missing and choice.name not in self._skipped:
+                reasons = [f"{name} did not start: {ground.missing[name]}" for name in missing]
+                self._lack(choice, "; ".join(reasons))
 
-    async def _run_trials(self, ground: Ground) -> None:
+    async def _run_trials(self, ground: Ground, servers: TrialServers) -> None:
         request = self._request
         trials = [
             (choice, number)
@@ -163,47 +181,69 @@ class ComparisonRun:
         if not trials:
             return
         at_once = min(request.side_by_side, len(trials))
+        if all(own_systems(choice, request.scenario) for choice, _ in trials):
+            at_once = min(at_once, OWN_AT_ONCE)
         self._watch.running(len(trials), at_once, request.scenario.duration)
         places = asyncio.Semaphore(at_once)
         listening = asyncio.create_task(self._listen_for_noise())
         try:
             async with asyncio.TaskGroup() as tasks:
                 for choice, number in trials:
-                    tasks.create_task(self._run_trial(ground, places, choice, number))
+                    tasks.create_task(self._run_trial(ground, servers, places, choice, number))
         finally:
             listening.cancel()
 
     async def _run_trial(
-        self, ground: Ground, places: asyncio.Semaphore, choice: ApproachChoice, number: int
+        self,
+        ground: Ground,
+        servers: TrialServers,
+        places: asyncio.Semaphore,
+        choice: ApproachChoice,
+        number: int,
     ) -> None:
-        async with places:
+        async with servers.place(choice, self._request.scenario), places:
             name = f"{choice.name}-{number}"
             trial = Trial(
                 scenario=self._request.scenario,
                 choice=choice,
                 seed=self._request.seed + number - 1,
                 runtime=self._request.runtime,
-                extra=self._extra(choice),
+                extra={},
             )
             path = self._request.history(choice.name, number)
-            self._trials.setdefault(choice.name, []).append((path, trial))
             namespace = f"harness_{uuid4().hex[:12]}"
             try:
-                error = await run_trial(
-                    trial,
-                    lambda spec, recorder: ProcessCluster(ground, spec, namespace, recorder),
-                    path,
-                    lambda event: self._watch.saw(name, event),
-                )
+                async with servers.of(
+                    choice, trial.scenario, name, f"{namespace}_servers"
+                ) as given:
+                    trial = self._noted(path, trial, given)
+                    error = await run_trial(
+                        trial,
+                        lambda spec, recorder: ProcessCluster(
+                            ground, spec, namespace, recorder, given
+                        ),
+                        path,
+                        lambda event: self._watch.saw(name, event),
+                    )
+            except ServerError as trouble:
+                self._noted(path, trial, {})
+                error = str(trouble)
             except OSError as trouble:
                 error = f"its history could not be written: {trouble}"
             if error is not None:
                 self._errors[path] = error
             self._watch.ended(name)
 
-    def _extra(self, choice: ApproachChoice) -> dict[str, Any]:
-        system = coordinator_of(choice)
-        return {} if system is None else {"coordinator": self._coordinators[system]}
+    def _noted(self, path: Path, trial: Trial, given: Mapping[System, Server]) -> Trial:
+        """The trial as it begins, with these servers."""
+        for system, server in given.items():
+            self._coordinators[system.name] = f"{server.version} ({server.source})"
+        if given:
+            trial = replace(trial, extra={"coordinator": described(given)})
+        noted = self._trials.setdefault(trial.choice.name, [])
+        if path not in [known for known, _ in noted]:
+            noted.append((path, trial))
+        return trial
 
     async def _listen_for_noise(self) -> None:
         """Note by how much a timer is late, over and over: what disturbs us disturbs workers."""

@@ -1,4 +1,4 @@
-"""What a comparison is asked for, and which approaches it makes sense for."""
+"""What a comparison is asked for."""
 
 from __future__ import annotations
 
@@ -7,12 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from harness.approaches import APPROACHES
-from harness.approaches.leader import Leader
-from harness.faults import FAULTS
 from harness.runtimes.calibration import Calibration
-from harness.scenario.model import ApproachChoice, Scenario
-from harness.scenario.target import Form
+from harness.scenario.model import Scenario
 
 # So many worker processes a core do not disturb each other; `benchmarks/side_by_side.py` shows it.
 WORKERS_PER_CORE = 20
@@ -68,19 +64,3 @@ class Request:
 def history_path(directory: Path, approach: str, seed: int) -> Path:
     """Where a run that writes to `directory` puts the history of the approach's trial."""
     return directory / "histories" / f"{approach}-{seed}.jsonl"
-
-
-def misfit(choice: ApproachChoice, scenario: Scenario) -> str | None:
-    """Why this scenario makes no sense for the approach; None where it does."""
-    approach = APPROACHES[choice.approach]
-    if (choice.sink or scenario.sink) == "fencing" and not approach.fenced:
-        return "the sink asks for fencing tokens, and its leases carry none"
-    for fault in scenario.faults:
-        form = fault.params.target.form
-        if approach.coordinator is None and (
-            FAULTS[fault.type].needs_coordinator or form is Form.HOLDER
-        ):
-            return f"{fault.type} acts on what it has with a coordinator, and it needs none"
-        if form is Form.LEADER and not issubclass(approach, Leader):
-            return f"{fault.type} is aimed at a leader, and it has none"
-    return None

@@ -15,13 +15,14 @@ from harness.comparison.measured import (
     histories_kept,
     with_error,
 )
+from harness.comparison.misfit import misfit
 from harness.comparison.pool import Died, Pool, Pulse
-from harness.comparison.request import Histories, Request, misfit
+from harness.comparison.request import Histories, Request
 from harness.history.event import Event
 from harness.history.journal import Journal, Recorder
 from harness.runtimes.calibration import Calibration
 from harness.scenario.model import ApproachChoice
-from harness.trial import Trial, coordinator_of, simulate, trial_line
+from harness.trial import Trial, coordinator_names, simulate, trial_line
 from harness.verdict.condensing import Condensed
 from harness.verdict.judge import judge
 from harness.verdict.model import Result, Verdict
@@ -120,7 +121,7 @@ class SimulatedComparison:
         self._harvest: dict[str, _Harvest] = {}
         self._over = 0
         for choice in self._approaches:
-            if (reason := misfit(choice, request.scenario)) is not None:
+            if (reason := misfit(choice, request.scenario, request.runtime)) is not None:
                 self._skipped[choice.name] = reason
             else:
                 self._harvest[choice.name] = _Harvest()
@@ -202,13 +203,13 @@ class SimulatedComparison:
         self._over += not result.cut
 
     def _trial(self, choice: ApproachChoice, number: int) -> Trial:
-        system = coordinator_of(choice)
+        systems = [self._imitated(name) for name in coordinator_names(choice)]
         return Trial(
             scenario=self._request.scenario,
             choice=choice,
             seed=self._request.seed + number - 1,
             runtime=self._request.runtime,
-            extra={} if system is None else {"coordinator": self._imitated(system)},
+            extra={"coordinator": "; ".join(systems)} if systems else {},
         )
 
     def _imitated(self, system: str) -> str:
@@ -216,9 +217,12 @@ class SimulatedComparison:
 
     def _about(self) -> Mapping[str, str]:
         systems = {
-            coordinator_of(choice) for choice in self._approaches if choice.name in self._harvest
+            name
+            for choice in self._approaches
+            if choice.name in self._harvest
+            for name in coordinator_names(choice)
         }
-        about = {name: self._imitated(name) for name in sorted(filter(None, systems))}
+        about = {name: self._imitated(name) for name in sorted(systems)}
         host = ", ".join(f"{name} {value}" for name, value in self._calibration.host.items())
         about["calibrated on"] = "; ".join([host or "unknown", *self._calibration.notes])
         return about

@@ -13,7 +13,7 @@ import yaml
 
 import harness
 from harness.approaches import APPROACHES
-from harness.comparison.request import misfit
+from harness.comparison.misfit import misfit
 from harness.faults import FAULTS
 from harness.scenario.duration import parse_duration
 from harness.scenario.loading import load_scenario, parse_scenario
@@ -47,6 +47,7 @@ def choose(
     approaches: Sequence[str] | None,
     workers: int | None,
     duration: str | None,
+    runtime: str,
 ) -> Chosen:
     """The scenario with what the test changes in it.
 
@@ -66,7 +67,7 @@ def choose(
         # The source of an override's problem is an option of the command.
         problems = [replace(one, source=one.source.removeprefix("--")) for one in error.problems]
         raise pytest.UsageError("\n".join(map(str, problems))) from None
-    reasons = {one.name: misfit(one, scenario) for one in scenario.approaches}
+    reasons = {one.name: misfit(one, scenario, runtime) for one in scenario.approaches}
     wrong = [f"{name}: {why}" for name, why in reasons.items() if why is not None]
     if wrong and (approaches or len(wrong) == len(reasons)):
         raise pytest.UsageError("\n".join(wrong))

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from harness.comparison.request import Histories, Request, misfit
+from harness.comparison.misfit import misfit
+from harness.comparison.request import Histories, Request
 from harness.coordinators.sources import locate
 from harness.pytest_plugin.choosing import Chosen, Given, choose, slug
 from harness.pytest_plugin.errors import Inconclusive
@@ -26,7 +27,7 @@ from harness.runtimes.cluster import TrialError
 from harness.runtimes.launcher import LauncherError
 from harness.scenario.model import Scenario
 from harness.session import StopSignals, run_session
-from harness.trial import coordinator_of
+from harness.trial import coordinator_names
 
 _LIVE = "process"
 
@@ -77,7 +78,13 @@ class Chaos:
         names = [approach] if isinstance(approach, str) else approach
         workers, duration = with_defaults["workers"], with_defaults["duration"]
         chosen = choose(
-            scenario, self.settings.scenarios, self.settings.test, names, workers, duration
+            scenario,
+            self.settings.scenarios,
+            self.settings.test,
+            names,
+            workers,
+            duration,
+            with_defaults["runtime"],
         )
         live = with_defaults["runtime"] == _LIVE
         if live:
@@ -97,7 +104,7 @@ class Chaos:
         self.note(outcome)
         if self.settings.out is not None:
             outcome.write_report()
-        _require_all_valid(outcome, chosen.scenario)
+        _require_all_valid(outcome, chosen.scenario, request.runtime)
         return outcome
 
     def _run(self, request: Request, command: Sequence[str], live: bool) -> Outcome:
@@ -168,9 +175,12 @@ def _lacking(scenario: Scenario, environ: Mapping[str, str]) -> Iterator[str]:
         return
     found = {one.name: one for one in locate(environ)}
     wanted = {
-        coordinator_of(choice) for choice in scenario.approaches if misfit(choice, scenario) is None
+        name
+        for choice in scenario.approaches
+        if misfit(choice, scenario, _LIVE) is None
+        for name in coordinator_names(choice)
     }
-    for name in sorted(filter(None, wanted)):
+    for name in sorted(wanted):
         if found[name].source is None:
             yield f"no {name} on this machine; to get it: {found[name].remedy}"
 
@@ -205,10 +215,12 @@ def _shortest(path: Path) -> str:
     return str(full.relative_to(here) if full.is_relative_to(here) else full)
 
 
-def _require_all_valid(outcome: Outcome, scenario: Scenario) -> None:
+def _require_all_valid(outcome: Outcome, scenario: Scenario, runtime: str) -> None:
     """A trial in which a planned fault did not land proves nothing: no test passes on it."""
     __tracebackhide__ = True
-    excused = {one.name for one in scenario.approaches if misfit(one, scenario) is not None}
+    excused = {
+        one.name for one in scenario.approaches if misfit(one, scenario, runtime) is not None
+    }
     wrong = [
         invalid_text(result)
         for result in outcome.results

@@ -130,7 +130,18 @@ def _grouped(what: str, ways: Mapping[str, list[str]]) -> Lines:
 def _approach(approach: str, known: Configuration) -> str:
     # The same algorithm may stand there twice, under names of the scenario's choice.
     which = "" if known.algorithm == approach else f"{known.algorithm}; "
-    return which + (_pairs(known.parameters) or "none")
+    said = [which + (_pairs(known.parameters) or "none")]
+    said += [
+        f"{name.replace('_', ' ')} {_pairs(known.aside[name])}"
+        for name in ("retry", "circuit_breaker")
+        if name in known.aside
+    ]
+    if (others := known.aside.get("others")) is not None:
+        given = _pairs(others.get("parameters", {}))
+        said.append(
+            f"half of the workers {others.get('algorithm')}" + (f" {given}" if given else "")
+        )
+    return "; ".join(said)
 
 
 def _scenario(trial: TrialLine) -> str:
@@ -142,7 +153,8 @@ def _scenario(trial: TrialLine) -> str:
 
 def _job(job: JobLine) -> str:
     takes = _pairs(job.takes) if isinstance(job.takes, Mapping) else f"{_value(job.takes)} s"
-    return f"job {job.name} every {job.every:g} s, takes {takes}"
+    until = "" if job.until is None else f", until {job.until:g} s"
+    return f"job {job.name} every {job.every:g} s, takes {takes}{until}"
 
 
 def _pairs(values: Mapping[str, Any]) -> str:

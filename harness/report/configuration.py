@@ -10,19 +10,23 @@ from harness.history.trial import TrialLine
 from harness.scenario.model import ApproachChoice, Scenario
 from harness.scenario.setting import plain
 
+_ASIDE = ("retry", "circuit_breaker", "others")
+
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """The algorithm behind an approach's name, its parameters in seconds, and its sink.
 
     `exclusive` says whether it promises that no two runs of a job meet; without word of it, it
-    does. `sink` is None where nothing is known of it.
+    does. `sink` is None where nothing is known of it. `aside` is what else is used, each of it only
+    where it is: `retry`, `circuit_breaker`, and of a mix the `others`.
     """
 
     algorithm: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     sink: str | None = None
     exclusive: bool = True
+    aside: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The configuration as JSON has it."""
@@ -31,6 +35,7 @@ class Configuration:
             "parameters": dict(self.parameters),
             "sink": self.sink,
             "exclusive": self.exclusive,
+            **self.aside,
         }
 
 
@@ -52,13 +57,22 @@ def from_json(row: Mapping[str, Any]) -> Configuration:
         parameters=given if isinstance(given, Mapping) else {},
         sink=sink if isinstance(sink, str) else None,
         exclusive=row.get("exclusive") is not False,
+        aside={name: row[name] for name in _ASIDE if isinstance(row.get(name), Mapping)},
     )
 
 
 def _chosen(choice: ApproachChoice, scenario: Scenario) -> Configuration:
+    others = choice.others
+    aside = {
+        "retry": choice.retry or scenario.retry,
+        "circuit_breaker": choice.circuit_breaker or scenario.circuit_breaker,
+        "others": others and {"algorithm": others.approach, "parameters": plain(others.params)},
+    }
     return Configuration(
         algorithm=choice.approach,
         parameters=plain(choice.params),
         sink=choice.sink or scenario.sink,
-        exclusive=choice.params.exclusive,
+        # Who agrees through one thing excludes nobody who agrees through another.
+        exclusive=choice.params.exclusive and others is None,
+        aside={name: plain(one) for name, one in aside.items() if one is not None},
     )

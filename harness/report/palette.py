@@ -35,7 +35,8 @@ _MIXED: Dash = (6.0, 1.4, 1.2, 1.4)
 
 # Found by search: each has a contrast of 3:1 on a white page and on a dark one, and both the pairs
 # and the distances to VIOLATION stay wide in all of Machado's simulations (2009) of colour
-# blindness. One coordinator's approaches are kin: pinks, greens, blues.
+# blindness; what is nearer than the others has another marker. One coordinator's approaches are
+# kin: pinks and violets, greens, blues. All leaders have one marker, and all queues.
 _KNOWN: Mapping[str, Look] = {
     "uncoordinated": Look("#606c48", "X", _DOTTED),
     "redis-setnx": Look("#cc6cc0", "s", _LONG),
@@ -45,13 +46,23 @@ _KNOWN: Mapping[str, Look] = {
     "zookeeper-leader": Look("#849c6c", "v", _LONG),
     "postgres-advisory-lock": Look("#5460c0", "p"),
     "postgres-queue": Look("#0c9ce4", "P", _MIXED),
+    "redis-leader": Look("#9c3cb4", "v", _MIXED),
+    "redis-fenced": Look("#fc30e4", "h", _SHORT),
+    "redis-pubsub": Look("#cc0c9c", "d", _DOTTED),
+    "redlock": Look("#a86cfc", "8", _LONG),
+    "redis-streams": Look("#9c60b4", "P", _SHORT),
+    "postgres-row-lock": Look("#3c78cc", "d", _SHORT),
+    "postgres-leader": Look("#5490b4", "v", _DOTTED),
+    "shedlock": Look("#78609c", "s", _DOTTED),
+    "quartz-cluster": Look("#8430f0", "H"),
+    "consistent-hash": Look("#3c6c6c", "*", _MIXED),
 }
 # What is left for names that a scenario gives, its own tunings of an approach, say.
 _COLOURS = (
     *("#6c78e4", "#609c9c", "#84549c", "#6c846c", "#6078a8", "#a860c0"),
     *(look.colour for look in _KNOWN.values()),
 )
-_MARKERS = ("*", "d", "<", *(look.marker for look in _KNOWN.values()))
+_MARKERS = tuple(dict.fromkeys(("*", "d", "<", *(look.marker for look in _KNOWN.values()))))
 _DASHES: tuple[Dash, ...] = ((), _LONG, _SHORT, _MIXED, _DOTTED)
 
 

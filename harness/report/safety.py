@@ -49,6 +49,22 @@ _WHEN = {
     "partition": ("while its worker was cut off", "after its worker was cut off"),
     "expire": ("after its lease was expired", "after its lease was expired"),
     "stop": ("while a worker was stopped", "after a worker was stopped"),
+    "delay": ("on slow links", "after its links were slow"),
+    "jitter": ("on links of varying speed", "after its links were slow"),
+    "loss": ("on lossy links", "after its links were lossy"),
+    "reset": ("after its connections were reset", "after its connections were reset"),
+    "refuse": ("while connections were refused", "after connections were refused"),
+    "clock-skew": ("while a clock was wrong", "after a clock was wrong"),
+    "thundering-herd": ("when all woke at once", "when all woke at once"),
+    "failing-job": ("while runs failed", "after runs had failed"),
+    "load-spike": ("under load", "after the load"),
+    "coordinator-restart": ("after the coordinator restarted", "after the coordinator restarted"),
+    "coordinator-outage": ("while the coordinator was down", "after the coordinator was down"),
+    "coordinator-pause": ("while the coordinator stood still", "after it stood still"),
+    "coordinator-failover": (
+        "after the coordinator's failover",
+        "after the coordinator's failover",
+    ),
 }
 
 _NOUNS = {"expire": "lost lease"}

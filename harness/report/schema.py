@@ -82,6 +82,7 @@ def _job() -> Schema:
             "first": _number("Its first due time.", null=True),
             "takes": takes,
         },
+        {"until": _number("It is due no more from then on.")},
     )
 
 
@@ -103,6 +104,12 @@ def _setting() -> Schema:
                 "properties": {"spread": _number("Offsets lie within half of it, either way.")},
             },
             "sink": _text("What the sink does about effects that should not be."),
+            **_used(),
+            "coordinators": {
+                "type": "object",
+                "description": "What those coordinators are made of that are more than a server.",
+                "additionalProperties": {"type": "object", "description": "What one is made of."},
+            },
             "jobs": _list("What is to run, and when.", _job()),
             "faults": _list(
                 "What breaks, and when.",
@@ -121,6 +128,27 @@ def _setting() -> Schema:
             ),
         },
     }
+
+
+def _used() -> dict[str, Schema]:
+    """What is there only where it is used."""
+    return {
+        "retry": {"type": "object", "description": "What a worker does about a run that failed."},
+        "circuit_breaker": {
+            "type": "object",
+            "description": "When a worker stops asking a coordinator that does not answer.",
+        },
+    }
+
+
+def _others() -> Schema:
+    return _object(
+        "What the second half of the workers runs.",
+        {
+            "algorithm": _text("The approach."),
+            "parameters": {"type": "object", "description": "Its parameters, defaults included."},
+        },
+    )
 
 
 def _expectation() -> Schema:
@@ -186,6 +214,7 @@ def _result() -> Schema:
                 null=True,
             ),
         },
+        {**_used(), "others": _others()},
     )
 
 
@@ -264,12 +293,14 @@ def _interval(name: str) -> Schema:
     }
 
 
-def _object(said: str, fields: Mapping[str, Schema]) -> Schema:
+def _object(
+    said: str, fields: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None
+) -> Schema:
     return {
         "type": "object",
         "description": said,
         "required": list(fields),
-        "properties": dict(fields),
+        "properties": {**fields, **(optional or {})},
     }
 
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from harness.history.event import Event
 from harness.verdict.timeline import Timeline
 
+# Held back together, to be let go together, is paused too.
+_PAUSES = frozenset({"pause", "thundering-herd"})
+
 
 @dataclass(slots=True)
 class _State:
@@ -90,7 +93,7 @@ class Availability:
             self._each(workers, "dead")
         elif event.type == "stop":
             self._each(workers, "stopping")
-        elif event.type == "pause":
+        elif event.type in _PAUSES:
             self._paused[event.fault or ""] = workers
             for worker in workers:
                 self._states[worker].pauses.add(event.fault or "")

@@ -14,6 +14,10 @@ from harness.verdict.timeline import Timeline
 
 _GONE = frozenset({"crash", "stop"})
 _KINDS = _GONE | {"pause", "partition"}
+# What befalls a coordinator, and with it every job.
+_OUTAGES = frozenset(
+    {"coordinator-restart", "coordinator-outage", "coordinator-pause", "coordinator-failover"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +43,7 @@ def hits_of(timeline: Timeline) -> list[Hit]:
     A crash or a stop is recorded once it is verified, and then the worker's exit or its goodbye may
     already stand in the history: that is the moment at which it struck.
     """
-    healed: dict[str, float] = {}
-    for event in timeline.events:
-        if event.kind == "fault.healed" and event.fault is not None:
-            healed.setdefault(event.fault, event.at)
+    healed = _healed(timeline)
     exits: dict[str, int] = {}
     goodbyes: dict[str, int] = {}
     found: list[Hit] = []
@@ -64,6 +65,30 @@ def hits_of(timeline: Timeline) -> list[Hit]:
                 at = timeline.events[moment].at
                 found.append(Hit(fault, event.type, victim, moment, at, healed.get(fault, inf)))
     return sorted((hit for hit in found if hit.at < timeline.end), key=lambda hit: hit.position)
+
+
+def coordinator_hits(timeline: Timeline) -> list[Hit]:
+    """All faults that kept a coordinator from answering, in order; their first node is the victim.
+
+    A restart or a failover is healed in the moment of its crash: whatever is out longer is so
+    because of what the approach does about it.
+    """
+    healed = _healed(timeline)
+    return [
+        Hit(fault, event.type, event.targets[0], position, event.at, healed.get(fault, inf))
+        for position, event in enumerate(timeline.events)
+        if event.kind == "fault.injected" and event.type in _OUTAGES and event.targets
+        if event.at < timeline.end and (fault := event.fault or event.type)
+    ]
+
+
+def _healed(timeline: Timeline) -> dict[str, float]:
+    """When each fault was healed."""
+    healed: dict[str, float] = {}
+    for event in timeline.events:
+        if event.kind == "fault.healed" and event.fault is not None:
+            healed.setdefault(event.fault, event.at)
+    return healed
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from harness.history.trial import JobLine, TrialLine
 from harness.verdict.availability import Availability
-from harness.verdict.hits import Burden, Hit, burdens, hits_of
+from harness.verdict.hits import Burden, Hit, burdens, coordinator_hits, hits_of
 from harness.verdict.leases import Hold
 from harness.verdict.model import Sample
 from harness.verdict.runs import Execution
@@ -33,7 +33,11 @@ def recovery(
     holds: Sequence[Hold],
     availability: Availability,
 ) -> Recovery:
-    """Measure what each fault cost that hit a worker while it held a lease or ran a job."""
+    """Measure what each fault cost that hit a worker while it held a lease or ran a job.
+
+    A fault that hit a coordinator has an outage of every job, and neither failover nor takeover:
+    no worker fell out.
+    """
     starts: defaultdict[str, _Line] = defaultdict(_Line)
     for run in executions:
         if run.started <= timeline.end and availability.able(run.worker, run.began):
@@ -44,11 +48,14 @@ def recovery(
             grants[hold.resource].add(hold.began, hold.granted, hold.worker)
     found = Recovery()
     for hit, burden in burdens(hits_of(timeline), executions, holds):
-        for job in _affected(trial, burden):
+        for job in _still_due(_affected(trial, burden), timeline.end):
             found.failover.append(_failover(hit, job, starts[job.name], timeline.end))
             found.outage.append(_outage(hit, job, starts[job.name], timeline.end, trial.grace))
         for hold in {hold.resource: hold for hold in burden.holds}.values():
             found.takeover += _takeover(hit, hold, grants[hold.resource], timeline.end)
+    for hit in coordinator_hits(timeline):
+        for job in _still_due(trial.jobs, timeline.end):
+            found.outage.append(_outage(hit, job, starts[job.name], timeline.end, trial.grace))
     return found
 
 
@@ -75,6 +82,14 @@ def _affected(trial: TrialLine, burden: Burden) -> list[JobLine]:
         return list(trial.jobs)
     names = {run.job for run in burden.runs} | {hold.job for hold in burden.holds}
     return [job for job in trial.jobs if job.name in names]
+
+
+def _still_due(jobs: Iterable[JobLine], end: float) -> list[JobLine]:
+    """Those of the jobs that are to go on for longer than what is measured may take.
+
+    One that ends with the trial does; one that is due for a while only is not missing after it.
+    """
+    return [job for job in jobs if job.until is None or job.until >= end]
 
 
 def _failover(hit: Hit, job: JobLine, starts: _Line, end: float) -> Sample:

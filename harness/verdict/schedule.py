@@ -20,7 +20,8 @@ def due_time(job: JobLine, count: int) -> float:
 def due_times(job: JobLine, until: float) -> list[float]:
     """All due times of the job up to `until`, in order."""
     most = int(max(0.0, until - job.first) / job.every) + 2
-    return [due for count in range(most) if (due := due_time(job, count)) <= until + SLACK]
+    dues = (due_time(job, count) for count in range(most))
+    return [due for due in dues if due <= until + SLACK and not _is_over(job, due)]
 
 
 def named_due(job: JobLine | None, due: float) -> float:
@@ -36,4 +37,9 @@ def has_due(job: JobLine, due: float, until: float) -> bool:
 
 def _near(job: JobLine, due: float) -> float | None:
     nearest = due_time(job, max(0, round((due - job.first) / job.every)))
-    return nearest if abs(nearest - due) <= NEAR else None
+    return nearest if abs(nearest - due) <= NEAR and not _is_over(job, nearest) else None
+
+
+def _is_over(job: JobLine, due: float) -> bool:
+    """Whether the job is due no more at this time."""
+    return job.until is not None and due >= job.until - SLACK

@@ -126,6 +126,11 @@ def test_a_torn_first_line_is_an_error(path: Path) -> None:
         ({"jobs": []}, "'jobs'"),
         ({"jobs": [{"every": 1}]}, "'name'"),
         ({"jobs": [{"name": "report", "every": 0}]}, "'every'"),
+        ({"jobs": [{"name": "report", "every": 1, "until": "soon"}]}, "needs 'until', a number"),
+        (
+            {"jobs": [{"name": "report", "every": 2, "until": 2}]},
+            "'until' must be more than 'first'",
+        ),
         ({"workers": "w1"}, "'workers'"),
         ({"faults": [{"type": "crash"}]}, "'fault'"),
         ({"faults": 5}, "'faults'"),
@@ -150,6 +155,15 @@ def test_only_duration_and_jobs_are_asked_of_other_peoples_trials(path: Path) ->
     trial = read_history(path).trial
     assert (trial.duration, trial.grace, trial.workers, trial.faults) == (4, 2, (), ())
     assert trial.jobs == (JobLine("report", every=1, first=1),)
+
+
+def test_a_job_without_an_end_says_nothing_of_it(path: Path) -> None:
+    path.write_text(TRIAL + "\n")
+    [job] = read_history(path).trial.jobs
+    assert job.until is None
+    assert "until" not in job.as_json()
+    path.write_text(TRIAL.replace('"every":', '"until": null, "every":') + "\n")
+    assert read_history(path).trial.jobs == (job,)
 
 
 def test_grace_is_that_of_a_scenario_where_it_is_not_given(path: Path) -> None:
@@ -205,7 +219,11 @@ def test_a_trial_survives_the_round_trip() -> None:
         workers=("w1", "w2"),
         duration=30.0,
         grace=2.0,
-        jobs=(JobLine("report", 0.5, 0.25, 0.1), JobLine("b", 1, 1, {"median": 1, "sigma": 0.4})),
+        jobs=(
+            JobLine("report", 0.5, 0.25, 0.1),
+            JobLine("b", 1, 1, {"median": 1, "sigma": 0.4}),
+            JobLine("spike-1", 1.0, 5.0, 0.0, 9.0),
+        ),
         faults=(FaultLine("crash#1", "crash", 5.0), FaultLine("crash#2", "crash")),
         extra={"note": "x"},
     )

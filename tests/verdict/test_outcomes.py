@@ -373,3 +373,11 @@ class TestEnd:
     def test_a_completed_trial_is_judged_to_its_duration(self) -> None:
         verdict = judged(well(1, 2, 3))
         assert (verdict.end, verdict.partial) == (4, False)
+
+
+def test_a_job_is_expected_until_it_is_over() -> None:
+    spike = JobLine("spike", every=1.0, first=2.0, until=4.0)
+    verdict = judged(well(2, 3, job="spike"), jobs=[spike], duration=9)
+    assert [one.due for one in verdict.expected] == [2, 3]
+    late = judged(well(2, 3, 4, job="spike"), jobs=[spike], duration=9)
+    assert any("due time that its job does not have" in reason for reason in late.invalid)

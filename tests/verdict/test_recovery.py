@@ -286,6 +286,32 @@ class TestOutage:
         assert seen(verdict.failover) == near((0.9, False))
         assert seen(verdict.outage) == near((2, False))
 
+    @pytest.mark.parametrize(
+        "kind", ["coordinator-restart", "coordinator-outage", "coordinator-failover"]
+    )
+    def test_a_coordinator_that_is_out_costs_every_job_and_is_nobodys_failover(
+        self, kind: str
+    ) -> None:
+        verdict = judged(
+            well(1, 2, 6, 7, 8),
+            well(1, 2, 7, 8, job="other"),
+            fault(2.5, kind, "redis-1"),
+            healed(2.5, kind),
+            jobs=[JOB, OTHER],
+            duration=8,
+        )
+        assert seen(verdict.outage) == near((3, False), (4, False))
+        assert not verdict.failover
+        assert not verdict.takeover
+
+    def test_a_job_that_was_due_for_a_while_only_is_not_out_after_it(self) -> None:
+        spike = JobLine("spike", every=1.0, first=1.0, until=3.0)
+        verdict = judged(
+            started(2, "w1", "1", due=2, job="spike"), crash(2.1), jobs=[spike], duration=8
+        )
+        assert not verdict.outage
+        assert not verdict.failover
+
     def test_what_begins_after_the_fault_was_healed_is_not_its_doing(self) -> None:
         events = (
             lease(0.5, "granted", "w1"),

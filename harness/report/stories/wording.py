@@ -99,20 +99,32 @@ def struck(blow: Blow, end: float) -> str:
     lasted = blow.healed - blow.at
     held = "until the end" if isinf(blow.healed) or blow.healed > end else ""
     held = held or f"for {phrases.seconds(lasted)}"
-    match blow.type:
-        case "pause":
-            return f"{who} {be} paused{how} {held}"
-        case "crash":
-            return f"{who} {be} killed{how}"
-        case "stop":
-            return f"{who} {be} told to stop{how}"
-        case "partition":
-            return f"{who} {be} cut off from the coordinator {held}"
-        case "expire":
-            return f"the coordinator was made to forget what {who} held"
-        case other:
-            lasts = "" if blow.momentary else f" {held}"
-            return f"the fault {quoted(other)} hit {who}{lasts}"
+    if (said := _STRUCK.get(blow.type)) is not None:
+        return said.format(who=who, be=be, how=how, held=held)
+    lasts = "" if blow.momentary else f" {held}"
+    return f"the fault {quoted(blow.type)} hit {who}{lasts}"
+
+
+_STRUCK = {
+    "pause": "{who} {be} paused{how} {held}",
+    "thundering-herd": "{who} {be} held back{how} {held}, and let go at the same instant",
+    "crash": "{who} {be} killed{how}",
+    "stop": "{who} {be} told to stop{how}",
+    "partition": "{who} {be} cut off from the coordinator {held}",
+    "delay": "whatever passed between {who} and the coordinator took longer {held}",
+    "jitter": "whatever passed between {who} and the coordinator was late at random {held}",
+    "loss": "part of what passed between {who} and the coordinator was lost {held}",
+    "reset": "the connections of {who} to the coordinator were reset",
+    "refuse": "{who} {be} refused new connections to the coordinator {held}",
+    "expire": "the coordinator was made to forget what {who} held",
+    "clock-skew": "the clock of {who} was moved",
+    "failing-job": "runs of {who} were made to fail {held}",
+    "load-spike": "many more jobs were due {held}",
+    "coordinator-restart": "{who} {be} killed{how} and started again",
+    "coordinator-outage": "{who} {be} killed{how}, and down {held}",
+    "coordinator-pause": "{who} {be} paused{how} {held}",
+    "coordinator-failover": "{who}, which led, {be} killed, and another one took over",
+}
 
 
 def dues(values: Sequence[float]) -> str:
