@@ -23,9 +23,9 @@ from harness.simulation.network import Link
 from harness.simulation.nodes import ALONE, Nodes, Succession
 from harness.simulation.server import SimulatedServer
 
-# Measured on Redis 7.0 with three Sentinels and down-after-milliseconds 500: from SIGKILL of the
-# primary until another one takes writes, 1.1 to 2.1 s. A stopped primary is found out the same way.
-SENTINEL = Succession(takes=1.5)
+# Measured on Redis 7.0 with three Sentinels and down-after-milliseconds 1000: from SIGKILL of the
+# primary until another one takes writes, 1.5 to 2.5 s. A stopped primary is found out the same way.
+SENTINEL = Succession(takes=2.0)
 
 # Measured on three ZooKeeper 3.8 servers with tickTime 200: a new leader 0.37 to 0.63 s after the
 # SIGKILL of the last. One that stands still is missed after syncLimit, here 5 ticks.
@@ -36,6 +36,9 @@ PROMOTION = Succession(takes=0.15, by_itself=False)
 
 # Seconds from the start of a server's process until it answers: medians of three to five starts.
 START_UP = {"redis": 0.02, "zookeeper": 0.45, "postgres": 0.05}
+
+# A connection of the runner's own and one request, as calibrated for workers.
+FORGETTING = 0.003
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +139,13 @@ class SimulatedCoordinators:
         answering = [one for one in self._servers[system] if one.up and not one.paused]
         if not answering:
             raise NotLanded(f"{system.name} does not answer")
+        landed = self._landed()
+        # No sooner than live: who asked together with the holder has been refused by then.
+        await asyncio.sleep(FORGETTING)
         forgotten = [server.forget(lease.handle) for server in answering]
         if not any(forgotten):
             raise TargetGone(f"{lease.worker} held {lease.resource} no more")
-        return self._landed()
+        return landed
 
     @property
     def nodes(self) -> tuple[str, ...]:

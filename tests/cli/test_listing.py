@@ -51,7 +51,7 @@ def test_each_fault_is_listed_with_what_is_its_own(monkeypatch: pytest.MonkeyPat
         assert len(line_of(name, lines).split()) > 3
     assert line_of("pause", lines).endswith("for: required")
     assert line_of("thundering-herd", lines).endswith("target: all, for: 200ms")
-    assert "keep_data: true" in line_of("coordinator-restart", lines)
+    assert line_of("coordinator-restart", lines).endswith("nodes: all, keep_data")
     spike = line_of("load-spike", lines)
     assert "at: required, every: required, jobs: required, takes: 0s" in spike
     # What all have is said once.

@@ -22,6 +22,8 @@ from tests.small_scenario import choice, small
 # Two due times come while a job runs: a lock that ends before the job lets the second one in.
 LONG = (Job(name="report", every=0.3, takes=0.7),)
 
+pytestmark = pytest.mark.scenarios
+
 
 def locked(ttl: float) -> Scenario:
     return small(jobs=LONG, approaches=(choice("redis-lock", ttl=ttl),))

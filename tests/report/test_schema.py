@@ -61,6 +61,7 @@ def test_results_of_nothing_are_valid(make: SimpleNamespace) -> None:
     assert wrong(results_json(make.comparison())) == []
 
 
+@pytest.mark.commands
 def test_a_real_run_is_valid_and_all_its_fields_are_described(tmp_path: Path) -> None:
     options = ("--runtime", "sim", "--approach", "redis-lock", "--approach", "postgres-queue")
     ran = run_scenario("gc-pause", tmp_path / "out", *options)

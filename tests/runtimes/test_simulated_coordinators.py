@@ -250,7 +250,7 @@ async def test_a_coordinator_that_stands_still_answers_when_it_goes_on(
 
 
 FAIL_OVERS = [
-    ("redis-lock", REPLICATED, 1.5),
+    ("redis-lock", REPLICATED, 2.0),
     ("zookeeper-lock", ENSEMBLE, 0.5),
     ("postgres-queue", Layout(replicas=1), 0.15),
 ]
