@@ -18,7 +18,7 @@ FAST := $(BIN)/pytest -m "not live and not browser and not commands and not scen
 JUDGED := case $$? in 0|1|4) ;; *) exit 1 ;; esac
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run-scenario compare gate baseline test test-fast test-browser browser lint bench clean
+.PHONY: help setup run-scenario compare gate baseline test oracle test-fast test-browser browser lint bench clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -66,8 +66,8 @@ baseline: setup ## What is measured now is what `make gate` asks for from now on
 
 test: setup ## All tests that this machine can run: the fast ones first, the live ones last
 	$(FAST)
-	$(BIN)/pytest -m "browser or commands or scenarios" -n auto --dist loadgroup
-	$(BIN)/pytest -m live -n 3 --dist loadgroup
+	$(BIN)/pytest -m "browser or commands or scenarios" -n auto --dist loadfile
+	$(BIN)/pytest -m live -n 3 --dist loadfile
 
 oracle: setup ## What theory says, live with every approach: half an hour
 	HARNESS_ORACLE=all $(BIN)/pytest -m live tests/oracle

@@ -217,8 +217,8 @@ def trial_line(trial: Trial, faults: Sequence[PlannedFault]) -> TrialLine:
 def _set_up(choice: model.ApproachChoice, scenario: model.Scenario) -> dict[str, Any]:
     """How the approach is set up; what is not used is left out."""
     aside: dict[str, Any] = {
-        "retry": choice.retry or scenario.retry,
-        "circuit_breaker": choice.circuit_breaker or scenario.circuit_breaker,
+        "retry": scenario.retry_of(choice),
+        "circuit_breaker": scenario.circuit_breaker_of(choice),
     }
     used = {name: dataclasses.asdict(one) for name, one in aside.items() if one is not None}
     if choice.others is not None:
@@ -263,8 +263,8 @@ def _assignments(choice: model.ApproachChoice, scenario: model.Scenario) -> dict
             approach=one.approach,
             parameters=dataclasses.asdict(one.params),
             system=_system(one, scenario),
-            retry=choice.retry or scenario.retry,
-            circuit_breaker=choice.circuit_breaker or scenario.circuit_breaker,
+            retry=scenario.retry_of(choice),
+            circuit_breaker=scenario.circuit_breaker_of(choice),
         )
         for one in _halves(choice)
     ]

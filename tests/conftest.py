@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from tests.virtual_time import VirtualTimeLoop
 
 Need = Callable[[str], None]
 RunOnce = Callable[[str, str], Ran]
+LiveRuns = Mapping[str, Future[Ran]]
 
 
 def pytest_asyncio_loop_factories(
@@ -45,13 +47,9 @@ def pytest_asyncio_loop_factories(
     return {"real": asyncio.new_event_loop}
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # The hook above is asked before a test's parameters are known.
     for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            # What a file's tests share is made once.
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
         kinds = [value for value in parameters.values() if isinstance(value, str)]
         if "_asyncio_loop_factory" in parameters and "simulated" in kinds:
@@ -84,17 +82,39 @@ def need(coordinators: dict[str, Found]) -> Need:
 
 
 @pytest.fixture(scope="session")
-def run_once(tmp_path_factory: pytest.TempPathFactory) -> RunOnce:
-    """What came of a scenario of the library in a runtime, run with all its approaches, once."""
+def run_once(live_runs: LiveRuns, tmp_path_factory: pytest.TempPathFactory) -> RunOnce:
+    """What came of a scenario of the library in a runtime, run once.
+
+    In simulation with all its approaches, live with those that are selected.
+    """
 
     @cache
     def run(runtime: str, scenario: str) -> Ran:
-        directory = tmp_path_factory.mktemp("runs") / f"{scenario}-{runtime}"
-        if runtime == "sim":
-            return _simulated(scenario, directory)
-        return run_scenario(scenario, directory, *_shortened(scenario))
+        if runtime == "process":
+            return live_runs[scenario].result()
+        return _simulated(scenario, tmp_path_factory.mktemp("runs") / f"{scenario}-sim")
 
     return run
+
+
+@pytest.fixture(scope="session")
+def live_runs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LiveRuns]:
+    """The live runs of all scenarios that the selected tests ask for, two at a time."""
+    wanted = [
+        mark.args[0]
+        for item in request.session.items
+        if item.get_closest_marker("live") and (mark := item.get_closest_marker("scenario"))
+    ]
+    with ThreadPoolExecutor(max_workers=2) as runner:
+        yield {
+            name: runner.submit(
+                run_scenario, name, tmp_path_factory.mktemp("runs") / name, *_shortened(name)
+            )
+            for name in dict.fromkeys(wanted)
+        }
+        runner.shutdown(cancel_futures=True)
 
 
 def _shortened(scenario: str) -> list[str]:

@@ -118,12 +118,65 @@ def test_a_fault_may_act_on_what_an_approach_does_not_have(
             {"kind": "circuit.opened"},
             "crash waits for circuit.opened, and it has no circuit breaker",
         ),
+        (
+            "uncoordinated",
+            {"kind": "circuit.opened"},
+            "crash waits for circuit.opened, and it needs no coordinator",
+        ),
+        ("redis-lock", {"kind": "lease.denied", "job": "report"}, None),
+        ("redis-leader", {"kind": "lease.granted"}, None),
+        (
+            "redis-leader",
+            {"kind": "lease.granted", "job": "report"},
+            "crash waits for lease.granted of the job report, and a leader's lease is on all jobs",
+        ),
+        (
+            "redis-lock",
+            {"kind": "effect.rejected"},
+            "crash waits for effect.rejected, and its sink rejects nothing",
+        ),
+        *(
+            (
+                approach,
+                {"kind": f"lease.{what}"},
+                f"crash waits for lease.{what}, and its leases are never {what}",
+            )
+            for approach, what in (
+                ("redis-streams", "requested"),
+                ("postgres-queue", "requested"),
+                ("postgres-queue", "denied"),
+                ("zookeeper-leader", "denied"),
+                ("consistent-hash", "denied"),
+                ("redis-setnx", "lost"),
+            )
+        ),
     ],
 )
 def test_an_event_may_be_one_that_never_comes(
     approach: str, when: dict[str, Any], reason: str | None
 ) -> None:
     assert why(approach, of("crash", when=When(**when))) == reason
+
+
+def test_whether_an_event_never_comes_may_depend_on_parameters() -> None:
+    waiting = small(faults=(of("crash", when=When(kind="lease.released")),))
+    assert misfit(choice("redis-lock"), waiting, "sim") is None
+    assert misfit(choice("redis-lock", key="run"), waiting, "sim") == (
+        "crash waits for lease.released, and its leases are never released"
+    )
+
+
+def test_of_a_mix_one_is_enough_for_an_event_to_come() -> None:
+    waiting = small(faults=(of("crash", when=When(kind="lease.denied")),))
+    alone, other = choice("redis-streams"), choice("redis-lock")
+    assert misfit(alone, waiting, "sim") is not None
+    assert misfit(replace(alone, others=other), waiting, "sim") is None
+
+
+def test_a_sink_of_ones_own_may_reject() -> None:
+    waiting = of("crash", when=When(kind="effect.rejected"))
+    assert why("redis-lock", waiting, sink="dedup") is None
+    assert misfit(choice("redis-lock", sink="dedup"), small(faults=(waiting,)), "sim") is None
 
 
 def test_a_circuit_breaker_may_be_the_scenarios_or_the_approachs_own() -> None:

@@ -189,6 +189,15 @@ def test_an_approach_may_have_a_retry_and_a_circuit_breaker_of_its_own() -> None
         assert extra["circuit_breaker"] == asdict(policies["circuit_breaker"])
 
 
+def test_an_approach_may_do_without_what_the_scenario_has() -> None:
+    scenario = {"retry": Retry(attempts=3), "circuit_breaker": CircuitBreaker(failures=3)}
+    bare = replace(choice("redis-lock"), retry=None, circuit_breaker=None)
+    without = replace(trial(**scenario), choice=bare)
+    for told in cluster_spec(without).assignments.values():
+        assert (told.retry, told.circuit_breaker) == (None, None)
+    assert not {"retry", "circuit_breaker"} & trial_line(without, ()).extra.keys()
+
+
 def test_coordinators_are_made_as_the_scenario_says() -> None:
     layouts = {"redis": Layout(replicas=1), "zookeeper": Layout(nodes=3)}
     assert cluster_spec(trial(coordinators=layouts)).systems == (System("redis", layouts["redis"]),)

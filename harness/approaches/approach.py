@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, NamedTuple
 
+from harness.history.kinds import OF_LEASES
 from harness.scenario.model import Layout
 from harness.worker.worker import PortT, Worker
 
@@ -38,6 +39,11 @@ class Approach(ABC, Generic[PortT]):
     def exclusive(self) -> bool:
         """Whether it promises that no two runs of a job meet, whatever their due times."""
         return True
+
+    @property
+    def lease_events(self) -> frozenset[str]:
+        """The kinds of events that its leases can come with; all there are by default."""
+        return OF_LEASES if self.coordinator else frozenset()
 
     @abstractmethod
     async def run(self, worker: Worker[PortT]) -> None:

@@ -12,7 +12,9 @@ from typing import Literal
 from harness.approaches.approach import Approach
 from harness.coordinators.errors import CoordinatorError, Unavailable
 from harness.coordinators.zookeeper.port import NodeExists, SessionState, ZooKeeperPort
+from harness.history.kinds import OF_LEASES
 from harness.scenario.duration import PositiveSeconds
+from harness.worker.schedule import Due
 from harness.worker.worker import Lease, Worker
 
 _MEMBERS = "/members"
@@ -45,6 +47,11 @@ class ConsistentHash(Approach[ZooKeeperPort]):
         """Not while members come and go."""
         return False
 
+    @property
+    def lease_events(self) -> frozenset[str]:
+        """A member takes its jobs, and nobody denies them."""
+        return OF_LEASES - {"lease.denied"}
+
     async def run(self, worker: Worker[ZooKeeperPort]) -> None:
         """Run what is due of our jobs; be a member to the end."""
         owned: Owned = {}
@@ -54,7 +61,7 @@ class ConsistentHash(Approach[ZooKeeperPort]):
             async with asyncio.TaskGroup() as runs:
                 async for due in worker.due_runs():
                     if due.job in owned:
-                        runs.create_task(worker.execute(due, owned[due.job]))
+                        runs.create_task(_run(worker, due, owned[due.job]))
             following.cancel()
             minding.cancel()
         for lease in owned.values():
@@ -103,6 +110,12 @@ class ConsistentHash(Approach[ZooKeeperPort]):
 def owner(job: str, members: Iterable[str]) -> str:
     """The member whose hash with the job is highest; the same for all who see the same members."""
     return max(members, key=lambda member: _weight(member, job))
+
+
+async def _run(worker: Worker[ZooKeeperPort], due: Due, lease: Lease) -> None:
+    """Run it, unless the job was lost since it became due: after a pause both come at once."""
+    if not lease.lost.is_set():
+        await worker.execute(due, lease)
 
 
 def _share(worker: Worker[ZooKeeperPort], owned: Owned, members: Iterable[str]) -> None:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from harness.approaches.approach import Approach, Grant
 from harness.coordinators.errors import CoordinatorError
+from harness.history.kinds import OF_LEASES
 from harness.scenario.model import Job
 from harness.worker.schedule import Due, due_between
 from harness.worker.worker import Lease, OnLost, PortT, Worker
@@ -35,6 +36,11 @@ class Leader(Approach[PortT]):
 
     catch_up: Literal["none", "latest", "all"] = "none"
     on_lost: OnLost = "finish"
+
+    @property
+    def lease_events(self) -> frozenset[str]:
+        """Nobody is denied leadership: it is waited for."""
+        return OF_LEASES - {"lease.denied"}
 
     async def run(self, worker: Worker[PortT]) -> None:
         """Stand for election all along; while elected, run what is due."""
@@ -95,6 +101,10 @@ class Leader(Approach[PortT]):
         runs.create_task(self._run(worker, due, term, term.lease))
 
     async def _run(self, worker: Worker[PortT], due: Due, term: Term, lease: Lease) -> None:
+        if lease.lost.is_set():
+            # Since it became due: after a pause both come at once. The next gap may hold it.
+            term.ran.discard(due)
+            return
         # Marks only ever move on, though a gap is run while new due times are.
         if self.catch_up != "none" and due.at > term.noted.get(due.job, -math.inf):
             term.noted[due.job] = due.at

@@ -10,6 +10,7 @@ from typing import Literal
 
 from harness.approaches.approach import Approach, Grant
 from harness.coordinators.errors import CoordinatorError, Indeterminate, Unavailable
+from harness.history.kinds import OF_LEASES
 from harness.worker.schedule import Due
 from harness.worker.worker import Lease, OnLost, PortT, Worker
 
@@ -30,6 +31,11 @@ class LockPerRun(Approach[PortT]):
     def exclusive(self) -> bool:
         """Only where the lock is the job's."""
         return self.key == "job"
+
+    @property
+    def lease_events(self) -> frozenset[str]:
+        """Of the lock of a run nothing more is heard once it is granted."""
+        return OF_LEASES if self.key == "job" else OF_LEASES - {"lease.released", "lease.lost"}
 
     async def run(self, worker: Worker[PortT]) -> None:
         """Try the lock of all that is due."""
@@ -86,6 +92,11 @@ class KeptLock(LockPerRun[PortT]):
     """
 
     on_lost: OnLost = "finish"
+
+    @property
+    def lease_events(self) -> frozenset[str]:
+        """It may be lost whatever it is for; that of a run is not released."""
+        return OF_LEASES if self.key == "job" else OF_LEASES - {"lease.released"}
 
     @abstractmethod
     async def keep(self, worker: Worker[PortT], lease: Lease) -> None:

@@ -13,7 +13,7 @@ from harness.approaches.renewal import renew_until_lost
 from harness.coordinators.errors import CoordinatorError
 from harness.coordinators.postgres.leader_row.port import HANDLE
 from harness.coordinators.postgres.port import PostgresPort
-from harness.scenario.duration import PositiveSeconds, Seconds
+from harness.scenario.duration import PositiveSeconds, Seconds, format_duration
 from harness.worker.schedule import Due
 from harness.worker.worker import Lease, Worker
 
@@ -38,14 +38,24 @@ class PostgresLeader(Leader[PostgresPort]):
     self_fence: bool = True
     margin: Seconds = 0.2
 
+    def __post_init__(self) -> None:
+        if self.self_fence and self.ttl / 3 + self.margin >= self.ttl:
+            ttl, margin = format_duration(self.ttl), format_duration(self.margin)
+            raise ValueError(
+                "ttl must be more than 1.5 times the margin, or a term ends before its first"
+                f" renewal, not {ttl} with a margin of {margin}"
+            )
+
     async def elect(self, worker: Worker[PostgresPort]) -> Grant:
         """Try to take the row, again and again."""
         while True:
             sent = worker.clock.now()
             with suppress(CoordinatorError):
                 epoch = await worker.port.leader_row.elect(worker.identity, self.ttl)
-                if epoch is not None:
-                    return Grant(handle=HANDLE, fence=epoch, until=self._until(sent))
+                until = self._until(sent)
+                # What was granted so long ago that it is over grants nothing.
+                if epoch is not None and worker.clock.now() < until:
+                    return Grant(handle=HANDLE, fence=epoch, until=until)
             # To the end, even when asked to stop: whoever runs us ends the campaign then.
             await asyncio.sleep(self.poll)
 

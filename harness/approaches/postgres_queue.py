@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from harness.approaches.approach import Approach
 from harness.coordinators.errors import CoordinatorError
 from harness.coordinators.postgres.port import Claim, PostgresPort
+from harness.history.kinds import OF_LEASES
 from harness.scenario.duration import PositiveSeconds
 from harness.worker.schedule import Due
 from harness.worker.worker import Worker
@@ -21,7 +22,9 @@ class PostgresQueue(Approach[PostgresPort]):
     Source: PostgreSQL documentation, "SELECT", SKIP LOCKED. The claim is a row lock in a
     transaction that stays open while the job runs, so that a claim dies with its worker and the
     run is retried by another within `poll` (default 100ms). At least once: a worker that lost its
-    connection runs on while another retries. Two due times of a job may run at once.
+    connection runs on while another retries. A run that failed, after the worker's own retries, is
+    completed all the same, as a dead letter; whoever is asked to stop gives it back. Two due times
+    of a job may run at once.
     """
 
     coordinator = "postgres"
@@ -32,6 +35,11 @@ class PostgresQueue(Approach[PostgresPort]):
     def exclusive(self) -> bool:
         """Each due time is claimed by itself."""
         return False
+
+    @property
+    def lease_events(self) -> frozenset[str]:
+        """A claim is not asked for by name."""
+        return OF_LEASES - {"lease.requested", "lease.denied"}
 
     async def run(self, worker: Worker[PostgresPort]) -> None:
         """Enqueue what is due, and work."""
@@ -68,8 +76,11 @@ class PostgresQueue(Approach[PostgresPort]):
         due = Due(claim.job, claim.due)
         lease = worker.lease(str(due), due=due)
         worker.granted(lease, handle=str(claim.session))
-        await worker.execute(due, lease)
+        completed = await worker.execute(due, lease)
         worker.released(lease)
         with suppress(CoordinatorError):
-            if not await worker.port.complete(claim):
+            if not completed and worker.stopping.is_set():
+                # There may have been attempts left.
+                await worker.port.give_back(claim)
+            elif not await worker.port.complete(claim):
                 worker.lost(lease)

@@ -14,6 +14,7 @@ from harness.approaches.quartz_threads import (
 )
 from harness.approaches.quartz_triggers import Misfire, first_trigger
 from harness.coordinators.postgres.port import PostgresPort
+from harness.history.kinds import OF_LEASES
 from harness.scenario.duration import PositiveSeconds, Seconds
 from harness.worker.worker import Worker
 
@@ -69,6 +70,12 @@ class QuartzCluster(Approach[PostgresPort]):
     def exclusive(self) -> bool:
         """Only where concurrent runs of a job are disallowed."""
         return self.disallow_concurrent
+
+    @property
+    def lease_events(self) -> frozenset[str]:
+        """Within the lock it is asked for any trigger, not for one by name."""
+        by_name = frozenset({"lease.requested", "lease.denied"})
+        return OF_LEASES - by_name if self.acquire_within_lock else OF_LEASES
 
     async def run(self, worker: Worker[PostgresPort]) -> None:
         """Store the triggers, join the cluster, and fire what can be acquired."""

@@ -45,7 +45,10 @@ class RedisLeader(Leader[RedisPort]):
                 if (unsure and await self._extend(worker)) or await worker.port.set_if_absent(
                     _SEAT, worker.identity, self.ttl
                 ):
-                    return Grant(handle=_SEAT, until=sent + self.ttl)
+                    until = sent + self.ttl
+                    # What was granted so long ago that it is over grants nothing.
+                    if worker.clock.now() < until:
+                        return Grant(handle=_SEAT, until=until)
                 unsure = False
             except Indeterminate:
                 unsure = True

@@ -26,6 +26,11 @@ class RedisSetnx(LockPerRun[RedisPort]):
 
     ttl: PositiveSeconds = 2.0
 
+    @property
+    def lease_events(self) -> frozenset[str]:
+        """It never learns of a loss."""
+        return super().lease_events - {"lease.lost"}
+
     async def acquire(self, worker: Worker[RedisPort], lease: Lease) -> Grant | None:
         """SET NX PX."""
         taken = await worker.port.set_if_absent(lease.resource, lease.id, self.ttl)
@@ -45,6 +50,11 @@ class RedisLock(RedisSetnx):
     Promises exclusion for `ttl` (default 2s) by the server's clock, as long as Redis keeps its
     data: a run longer than that, or a pause, and two run at once.
     """
+
+    @property
+    def lease_events(self) -> frozenset[str]:
+        """It learns of a loss when it releases."""
+        return super(RedisSetnx, self).lease_events
 
     async def release(self, worker: Worker[RedisPort], lease: Lease) -> bool:
         """Delete the key if it still holds our token."""

@@ -10,7 +10,7 @@ from harness.approaches.redis_locks import RedisLock
 from harness.coordinators.errors import Unavailable
 from harness.coordinators.redis.channels.port import Subscription
 from harness.coordinators.redis.port import RedisPort
-from harness.scenario.duration import PositiveSeconds
+from harness.scenario.duration import PositiveSeconds, format_duration
 from harness.worker.worker import Lease, Worker
 
 
@@ -36,6 +36,11 @@ class RedisPubSub(RedisLock):
     poll: PositiveSeconds = 0.1
     fallback: bool = True
     remember: PositiveSeconds = 60.0
+
+    def __post_init__(self) -> None:
+        if self.remember <= self.wait:
+            remember, wait = map(format_duration, (self.remember, self.wait))
+            raise ValueError(f"remember must be more than wait, {wait}, not {remember}")
 
     async def acquire(self, worker: Worker[RedisPort], lease: Lease) -> Grant | None:
         """Try; while another holds it, wait for its release and try again."""

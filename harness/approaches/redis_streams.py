@@ -11,6 +11,7 @@ from harness.approaches.renewal import renew_until_lost
 from harness.coordinators.errors import CoordinatorError
 from harness.coordinators.redis.port import RedisPort
 from harness.coordinators.redis.streams.port import Message, handle_of
+from harness.history.kinds import OF_LEASES
 from harness.scenario.duration import PositiveSeconds
 from harness.worker.schedule import Due
 from harness.worker.worker import Lease, OnLost, Worker
@@ -29,8 +30,9 @@ class RedisStreams(Approach[RedisPort]):
     twice. `on_lost` is what a run does whose message another one may have claimed.
 
     At least once: after a pause or a cut of more than `min_idle`, both run. What Redis loses of the
-    stream is missed; an acknowledgement lost is a run again. Two due times of a job may run at
-    once.
+    stream is missed; an acknowledgement lost is a run again. A run that failed, after the worker's
+    own retries, is acknowledged all the same, as a dead letter; not so where its message may be
+    another's, or its worker is asked to stop. Two due times of a job may run at once.
     """
 
     coordinator = "redis"
@@ -45,6 +47,11 @@ class RedisStreams(Approach[RedisPort]):
     def exclusive(self) -> bool:
         """Each due time is claimed by itself."""
         return False
+
+    @property
+    def lease_events(self) -> frozenset[str]:
+        """A message is not asked for by name."""
+        return OF_LEASES - {"lease.requested", "lease.denied"}
 
     async def run(self, worker: Worker[RedisPort]) -> None:
         """Add what is due, and work."""
@@ -98,7 +105,8 @@ class RedisStreams(Approach[RedisPort]):
             with suppress(asyncio.CancelledError):
                 await refreshing
         worker.released(lease)
-        if lease.lost.is_set() and not completed:
+        if not completed and (lease.lost.is_set() or worker.stopping.is_set()):
+            # It was cut short, or there may have been attempts left.
             return
         with suppress(CoordinatorError):
             if not await worker.port.streams.acknowledge(worker.identity, message):

@@ -13,8 +13,8 @@ from harness.approaches.lock_per_run import LockPerRun
 from harness.coordinators.errors import CoordinatorError
 from harness.coordinators.redis.nodes import RedisNodes
 from harness.coordinators.redis.port import RedisPort
-from harness.scenario.duration import PositiveSeconds, Seconds
-from harness.scenario.model import Layout
+from harness.scenario.duration import PositiveSeconds, Seconds, format_duration
+from harness.scenario.model import MOST_NODES, Layout
 from harness.worker.worker import Lease, Worker
 
 T = TypeVar("T")
@@ -46,10 +46,21 @@ class Redlock(LockPerRun[RedisNodes]):
     retry_delay: Seconds = 0.05
 
     def __post_init__(self) -> None:
-        if self.nodes < 1:
-            raise ValueError(f"nodes must be 1 or more, not {self.nodes}")
+        if not 1 <= self.nodes <= MOST_NODES:
+            raise ValueError(f"nodes must be 1 to {MOST_NODES}, not {self.nodes}")
+        if self.nodes % 2 == 0:
+            fewer = self.nodes - 1
+            raise ValueError(
+                f"nodes must be odd: of {self.nodes}, no more may fail than of {fewer}"
+            )
         if self.retries < 0:
             raise ValueError(f"retries must be 0 or more, not {self.retries}")
+        if self._validity <= self.node_timeout:
+            ttl, timeout = map(format_duration, (self.ttl, self.node_timeout))
+            raise ValueError(
+                f"ttl, less 1 % and 2ms, must be more than node_timeout, {timeout}, not {ttl}:"
+                " else nothing is locked while a server is down"
+            )
 
     async def acquire(self, worker: Worker[RedisNodes], lease: Lease) -> Grant | None:
         """Ask all servers for the lock; where nobody gets it, give it up and ask again."""

@@ -9,7 +9,7 @@ from harness.approaches.approach import Grant
 from harness.approaches.lock_per_run import LockPerRun
 from harness.coordinators.postgres.port import PostgresPort
 from harness.coordinators.postgres.shedlock.port import handle
-from harness.scenario.duration import PositiveSeconds, Seconds
+from harness.scenario.duration import PositiveSeconds, Seconds, format_duration
 from harness.worker.worker import Lease, Worker
 
 
@@ -32,6 +32,13 @@ class ShedLock(LockPerRun[PostgresPort]):
     lock_at_most_for: PositiveSeconds = 2.0
     lock_at_least_for: Seconds = 0.0
     clock: Literal["application", "database"] = "application"
+
+    def __post_init__(self) -> None:
+        if self.lock_at_least_for > self.lock_at_most_for:
+            least, most = map(format_duration, (self.lock_at_least_for, self.lock_at_most_for))
+            raise ValueError(
+                f"lock_at_least_for must be at most lock_at_most_for, {most}, not {least}"
+            )
 
     async def acquire(self, worker: Worker[PostgresPort], lease: Lease) -> Grant | None:
         """Insert the row, or update the one whose lock_until has passed."""

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from harness.approaches import APPROACHES
 from harness.approaches.leader import Leader
 from harness.faults.fault import Fault
+from harness.faults.when import When
+from harness.history.kinds import OF_LEASES
 from harness.scenario.model import ApproachChoice, Layout, Scenario
 from harness.scenario.target import Form
 from harness.trial import systems_of
@@ -35,7 +37,7 @@ def _misfits(
     """What is against this fault."""
     if runtime in fault.impossible:
         yield f"{name} is not possible here: {fault.impossible[runtime]}"
-    coordinated = [APPROACHES[one].coordinator is not None for one in _approaches(choice)]
+    coordinated = _coordinated(choice)
     if (fault.needs_coordinator or fault.hits_nodes) and not all(coordinated):
         yield f"{name} acts on what it has with a coordinator, and it needs none"
     awaited = None if fault.when is None or fault.when.worker is None else fault.when.worker.form
@@ -46,20 +48,28 @@ def _misfits(
     if awaited is Form.LEADER and not _leads(choice):
         yield f"{name} waits for a leader, and it has none"
     if fault.when is not None:
-        yield from _never_seen(name, fault.when.kind, choice, scenario)
+        yield from _never_seen(name, fault.when, choice, scenario)
     if fault.hits_nodes:
         for system in systems_of(choice, scenario):
             yield from _nodes_misfits(name, fault, system.name, system.layout)
 
 
-def _never_seen(name: str, kind: str, choice: ApproachChoice, scenario: Scenario) -> Iterator[str]:
+def _never_seen(name: str, when: When, choice: ApproachChoice, scenario: Scenario) -> Iterator[str]:
     """Why the event that it waits for cannot come."""
-    family = kind.partition(".")[0]
-    uncoordinated = all(APPROACHES[one].coordinator is None for one in _approaches(choice))
-    if family in ("lease", "coordinator") and uncoordinated:
-        yield f"{name} waits for {kind}, and it needs no coordinator"
-    if family == "circuit" and (choice.circuit_breaker or scenario.circuit_breaker) is None:
-        yield f"{name} waits for {kind}, and it has no circuit breaker"
+    waits = f"{name} waits for {when.kind}"
+    family, _, what = when.kind.partition(".")
+    if family in ("lease", "coordinator", "circuit") and not any(_coordinated(choice)):
+        yield f"{waits}, and it needs no coordinator"
+    if family == "circuit" and scenario.circuit_breaker_of(choice) is None:
+        yield f"{waits}, and it has no circuit breaker"
+    if when.kind == "effect.rejected" and (choice.sink or scenario.sink) == "none":
+        yield f"{waits}, and its sink rejects nothing"
+    if when.kind in OF_LEASES:
+        sayers = [one for one in _each(choice) if when.kind in one.params.lease_events]
+        if not sayers:
+            yield f"{waits}, and its leases are never {what}"
+        elif when.job is not None and all(isinstance(one.params, Leader) for one in sayers):
+            yield f"{waits} of the job {when.job}, and a leader's lease is on all jobs"
 
 
 def _nodes_misfits(name: str, fault: Fault, system: str, layout: Layout) -> Iterator[str]:
@@ -86,11 +96,18 @@ def _no_successor(system: str, layout: Layout) -> str | None:
     return f"give the scenario `coordinators: {{{system}: {{replicas: 1}}}}`"
 
 
-def _approaches(choice: ApproachChoice) -> tuple[str, ...]:
+def _each(choice: ApproachChoice) -> tuple[ApproachChoice, ...]:
     """The one, or the two of a mix."""
-    return (
-        (choice.approach,) if choice.others is None else (choice.approach, choice.others.approach)
-    )
+    return (choice,) if choice.others is None else (choice, choice.others)
+
+
+def _approaches(choice: ApproachChoice) -> tuple[str, ...]:
+    return tuple(one.approach for one in _each(choice))
+
+
+def _coordinated(choice: ApproachChoice) -> list[bool]:
+    """Whether each of them has a coordinator."""
+    return [APPROACHES[one].coordinator is not None for one in _approaches(choice)]
 
 
 def _leads(choice: ApproachChoice) -> bool:

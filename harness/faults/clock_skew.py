@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, ClassVar
 
@@ -10,9 +10,10 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from harness.faults.cluster import Cluster, Landed
-from harness.faults.fault import STRICT, Fault, Nodes, each, each_that_is_left
+from harness.faults.fault import STRICT, Fault, Nodes, each
 from harness.faults.nodes import NodeChoice
-from harness.scenario.duration import Seconds, SignedSeconds
+from harness.scenario.duration import Seconds, SignedSeconds, format_duration
+from harness.scenario.share import ShareField
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -20,8 +21,10 @@ class ClockSkew(Fault):
     """Let the clocks of workers `jump` and `drift`, `for` a while or to the end.
 
     What a correction by NTP, a live migration or a bad oscillator does. `jump` may be negative;
-    `drift` is what they gain a second, 0.01 for a hundredth. With the target `coordinator`, Redis:
-    what is to expire on its `nodes` (`all`, the `leader`, or so many) does so by `jump` sooner.
+    `drift` is what they gain a second, 0.01 or 1% for a hundredth. A worker's clock is its
+    machine's: a restart sets nothing right, and several skews add up. With the target
+    `coordinator`, Redis: what is to expire on its `nodes` (`all`, the `leader`, or so many) does so
+    by `jump` sooner.
     """
 
     hits_coordinator: ClassVar[bool] = True
@@ -30,7 +33,7 @@ class ClockSkew(Fault):
     shifts_clock: ClassVar[bool] = True
 
     jump: SignedSeconds = 0.0
-    drift: Annotated[float, Field(gt=-1, lt=10)] = 0.0
+    drift: Annotated[float, ShareField(over=-1, below=10)] = 0.0
     for_: Annotated[Seconds | None, Field(alias="for")] = None
     nodes: NodeChoice = "all"
 
@@ -59,14 +62,25 @@ class ClockSkew(Fault):
         """As given."""
         return self.nodes
 
-    async def apply(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
+    def misfits(self, duration: float) -> Iterator[tuple[str, str]]:
+        """Nothing of the trial is due on a worker's clock that is wrong by all its duration."""
+        if self.hits_nodes:
+            return
+        lasts = duration if self.for_ is None else min(self.for_, duration)
+        for name, wrong in (("jump", abs(self.jump)), ("drift", abs(self.drift) * lasts)):
+            if wrong >= duration:
+                whole = f"the duration, {format_duration(duration)}"
+                yield name, f"sets it wrong by {format_duration(wrong)}: must be less than {whole}"
+
+    async def apply(self, cluster: Cluster, targets: Sequence[str], key: str) -> Landed:
         """Set them wrong."""
         if self.hits_nodes:
             return await each(partial(cluster.shift_node_clock, seconds=self.jump), targets)
-        return await each(partial(cluster.skew, jump=self.jump, drift=self.drift), targets)
+        skew = partial(cluster.skew, key=key, jump=self.jump, drift=self.drift)
+        return await each(skew, targets)
 
-    async def undo(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
-        """Set them right."""
+    async def undo(self, cluster: Cluster, targets: Sequence[str], key: str) -> Landed:
+        """Set them right, as far as this one is to blame."""
         if self.hits_nodes:
             return await each(partial(cluster.shift_node_clock, seconds=-self.jump), targets)
-        return await each_that_is_left(cluster.unskew, targets)
+        return await each(partial(cluster.unskew, key=key), targets)

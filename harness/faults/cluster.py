@@ -34,8 +34,9 @@ class Cluster(Protocol):
     """A trial's workers, network and coordinators, whatever the runtime.
 
     Every operation returns once its effect was verified and raises NotLanded otherwise. They come
-    in pairs: kill or stop and start, pause and resume, whatever is done to links and heal; and for
-    the nodes of coordinators crash_node and start_node, pause_node and resume_node.
+    in pairs: kill or stop and start, pause and resume, whatever is done to links and heal, skew and
+    unskew, fail_runs and pass_runs; and for the nodes of coordinators crash_node and start_node,
+    pause_node and resume_node. A `key` is that of the fault which asks.
     """
 
     @property
@@ -100,16 +101,27 @@ class Cluster(Protocol):
         """Let everything pass again, as fast as ever: undo all that was done to its links."""
         ...
 
-    async def skew(self, worker: str, jump: float, drift: float) -> Landed:
-        """Let its own clock be `jump` s further from now on, and gain `drift` s a second."""
+    async def skew(self, worker: str, key: str, jump: float, drift: float) -> Landed:
+        """Let its own clock be `jump` s further from now on, and gain `drift` s a second.
+
+        What was done under several keys adds up. It outlasts the process, as all that is done
+        under a key: who is down has it from its start on.
+        """
         ...
 
-    async def unskew(self, worker: str) -> Landed:
-        """Set the worker's own clock as it was meant to be."""
+    async def unskew(self, worker: str, key: str) -> Landed:
+        """Undo what was done to the worker's own clock under that key."""
         ...
 
-    async def fail_runs(self, worker: str, share: float, job: str | None) -> Landed:
-        """Let this share of the worker's runs of a job fail, of any job for None; 0 for none."""
+    async def fail_runs(self, worker: str, key: str, share: float, job: str | None) -> Landed:
+        """Let this share of the worker's runs of a job fail, of any job for None.
+
+        Under several keys a run fails if any of them says so.
+        """
+        ...
+
+    async def pass_runs(self, worker: str, key: str) -> Landed:
+        """Let no more runs fail on account of that key."""
         ...
 
     async def forget(self, lease: HeldLease) -> Landed:

@@ -45,7 +45,7 @@ class CoordinatorFailover(CoordinatorFault):
         """The leading one."""
         return "leader"
 
-    async def apply(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
+    async def apply(self, cluster: Cluster, targets: Sequence[str], key: str) -> Landed:
         """Let it crash, and see another one lead."""
         return await each(partial(cluster.fail_over, lag=self.lag), targets)
 

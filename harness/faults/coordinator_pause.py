@@ -29,10 +29,10 @@ class CoordinatorPause(NodesFault):
         """As long as given."""
         return self.for_
 
-    async def apply(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
+    async def apply(self, cluster: Cluster, targets: Sequence[str], key: str) -> Landed:
         """Stop them."""
         return await each(cluster.pause_node, targets)
 
-    async def undo(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
+    async def undo(self, cluster: Cluster, targets: Sequence[str], key: str) -> Landed:
         """Continue them."""
         return await each(cluster.resume_node, targets)

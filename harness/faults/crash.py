@@ -29,10 +29,10 @@ class Crash(Fault):
         """Until the restart."""
         return self.restart_after
 
-    async def apply(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
+    async def apply(self, cluster: Cluster, targets: Sequence[str], key: str) -> Landed:
         """Kill them."""
         return await each(cluster.kill, targets)
 
-    async def undo(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
+    async def undo(self, cluster: Cluster, targets: Sequence[str], key: str) -> Landed:
         """Start them again."""
         return await each(cluster.start, targets)

@@ -29,7 +29,7 @@ class Delay(BadLink):
         """How much, and which way."""
         return {**super().particulars, "delay": self.delay}
 
-    async def apply(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
+    async def apply(self, cluster: Cluster, targets: Sequence[str], key: str) -> Landed:
         """Slow their links down."""
         slow = partial(cluster.slow, delay=self.delay, jitter=0.0, direction=self.direction)
         return await each(slow, targets)

@@ -16,8 +16,9 @@ from harness.faults.fault import STRICT, Fault
 class Expire(Fault):
     """Make the coordinator forget what its targets hold, behind their back.
 
-    Redis: the key is deleted. ZooKeeper: the session is ended. Postgres: the backend is
-    terminated. What a time to live that ran out, an eviction or an operator does.
+    Redis: the key is deleted, or the message is nobody's. ZooKeeper: the session is ended.
+    Postgres: the backend is terminated, or the row is freed. What a time to live that ran out, an
+    eviction or an operator does.
     """
 
     needs_coordinator: ClassVar[bool] = True
@@ -29,7 +30,7 @@ class Expire(Fault):
         """No time at all: what is forgotten is not remembered."""
         return 0.0
 
-    async def apply(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
+    async def apply(self, cluster: Cluster, targets: Sequence[str], key: str) -> Landed:
         """Forget every lease that they hold, each system once."""
         leases = {
             lease.handle: lease

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, model_validator
@@ -111,12 +111,19 @@ class Fault(ABC):
         """Which nodes it hits, where its target is the coordinator."""
         return "all"
 
-    @abstractmethod
-    async def apply(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
-        """Make it, and see that it took effect; raises NotLanded."""
+    def misfits(self, duration: float) -> Iterator[tuple[str, str]]:
+        """Which fields make no sense in a trial of so many seconds, and why; none by default."""
+        return iter(())
 
-    async def undo(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
-        """End it, and see that it ended; raises NotLanded."""
+    @abstractmethod
+    async def apply(self, cluster: Cluster, targets: Sequence[str], key: str) -> Landed:
+        """Make it, and see that it took effect; raises NotLanded.
+
+        `key` tells it from all other faults of the trial, also those of its own line.
+        """
+
+    async def undo(self, cluster: Cluster, targets: Sequence[str], key: str) -> Landed:
+        """End what was made under that key, and see that it ended; raises NotLanded."""
         raise NotImplementedError(f"{type(self).__name__} has no end")
 
     def end_of(self, landed: Landed, now: float) -> Landed:
@@ -154,7 +161,7 @@ async def each(operation: Callable[[str], Awaitable[Landed]], targets: Iterable[
 async def each_that_is_left(
     operation: Callable[[str], Awaitable[Landed]], targets: Iterable[str]
 ) -> Landed:
-    """Undo it for all targets at once: who is gone by now needs no undoing.
+    """Do it to all targets at once where who is gone by now needs nothing done: no undoing, say.
 
     Raises NotLanded where one of the others fails; TargetGone where there are none.
     """

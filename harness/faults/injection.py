@@ -20,6 +20,8 @@ _AGAIN = 0.01
 # What a clock may lack at the end of a trial, in seconds.
 _SLACK = 1e-3
 
+_CUT_OFF = "cut off before it was over; part of it may have been done"
+
 
 def inject_all(
     plan: Sequence[PlannedFault],
@@ -95,14 +97,17 @@ async def _hit(occasion: Occasion, cluster: Cluster, targets: Targets) -> Target
     fault = occasion.planned.fault
     async with targets.chosen(occasion) as victims:
         try:
-            landed = await fault.apply(cluster, victims)
+            landed = await fault.apply(cluster, victims, occasion.planned.id)
         except TargetGone as gone:
             return gone
-        except (asyncio.CancelledError, NotLanded):
+        except (asyncio.CancelledError, NotLanded) as error:
             # Part of it may have been done.
-            if fault.undone_at_end and not fault.momentary:
+            if fault.momentary:
+                if isinstance(error, asyncio.CancelledError):
+                    _record_failure(occasion.planned, cluster, _CUT_OFF)
+            elif fault.undone_at_end:
                 with suppress(NotLanded):
-                    await fault.undo(cluster, victims)
+                    await fault.undo(cluster, victims, occasion.planned.id)
             raise
         _record("fault.injected", occasion, cluster, victims, landed)
         occasion.release()
@@ -134,7 +139,7 @@ async def _undo(
     occasion: Occasion, cluster: Cluster, victims: Sequence[str], landed: Landed
 ) -> None:
     try:
-        undone = await occasion.planned.fault.undo(cluster, victims)
+        undone = await occasion.planned.fault.undo(cluster, victims, occasion.planned.id)
     except TargetGone:
         # Another fault took them meanwhile, and with them all that was done to them.
         undone = Landed(cluster.now(), landed.mechanism)

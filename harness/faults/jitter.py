@@ -29,7 +29,7 @@ class Jitter(BadLink):
         """How much, and which way."""
         return {**super().particulars, "spread": self.spread}
 
-    async def apply(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
+    async def apply(self, cluster: Cluster, targets: Sequence[str], key: str) -> Landed:
         """Slow their links down, by any amount from nothing to all of it."""
         half = self.spread / 2
         slow = partial(cluster.slow, delay=half, jitter=half, direction=self.direction)

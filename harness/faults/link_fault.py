@@ -20,7 +20,7 @@ class LinkFault(Fault):
     needs_coordinator: ClassVar[bool] = True
     changes_links: ClassVar[bool] = True
 
-    async def undo(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
+    async def undo(self, cluster: Cluster, targets: Sequence[str], key: str) -> Landed:
         """Heal their links."""
         return await each_that_is_left(cluster.heal, targets)
 

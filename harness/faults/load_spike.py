@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic.dataclasses import dataclass
+from pydantic_core import ArgsKwargs
 
 from harness.faults.cluster import Cluster, Landed, NotLanded
 from harness.faults.fault import STRICT, Fault
@@ -18,6 +20,17 @@ from harness.scenario.target import Form, Target
 
 # Seconds after which one of its jobs must have been seen, beyond its period.
 _PATIENCE = 5.0
+
+_NAME = r"[A-Za-z0-9_-]+"
+
+
+def _named(name: str) -> str:
+    if not re.fullmatch(_NAME, name):
+        raise ValueError(f"must be made of letters, 0-9, - and _, not '{name}'")
+    return name
+
+
+_Name = Annotated[str, AfterValidator(_named), Field(json_schema_extra={"pattern": f"^{_NAME}$"})]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -38,7 +51,15 @@ class LoadSpike(Fault):
     every: PositiveSeconds = field()
     takes: Takes = 0.0
     for_: Annotated[PositiveSeconds, Field(alias="for")]
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] = "spike"
+    name: _Name = "spike"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _waits_for_nothing(cls, given: Any) -> Any:
+        fields = given.kwargs if isinstance(given, ArgsKwargs) else given
+        if isinstance(fields, Mapping) and fields.get("when") is not None:
+            raise ValueError("give 'at', not 'when': its jobs must be known before the trial")
+        return given
 
     @model_validator(mode="after")
     def _is_on_the_schedule(self) -> LoadSpike:
@@ -71,7 +92,7 @@ class LoadSpike(Fault):
         """Once: `every` is the period of its jobs."""
         return [self.at]
 
-    async def apply(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
+    async def apply(self, cluster: Cluster, targets: Sequence[str], key: str) -> Landed:
         """They are on the schedule already: wait until one of them is seen."""
         observation = cluster.observation
         names = [job.name for job in self.brings]
@@ -86,6 +107,6 @@ class LoadSpike(Fault):
         seen = (observation.first_of(name) for name in names)
         return Landed(min(at for at in seen if at is not None), "schedule")
 
-    async def undo(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
+    async def undo(self, cluster: Cluster, targets: Sequence[str], key: str) -> Landed:
         """They are due no more."""
         return Landed(cluster.now(), "schedule")

@@ -6,14 +6,26 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from harness.faults.cluster import Cluster, Landed
 from harness.faults.fault import STRICT, Fault, Nodes, each
 from harness.scenario.target import Form, Target
+from harness.scenario.wording import shown
 
-NodeChoice = Literal["all", "leader"] | Annotated[int, Field(ge=1)]
+
+def _choosable(nodes: object) -> object:
+    count = isinstance(nodes, int) and not isinstance(nodes, bool) and nodes >= 1
+    if not count and nodes not in ("all", "leader"):
+        raise ValueError(f"must be 'all' or 'leader', or how many, 1 or more, not {shown(nodes)}")
+    return nodes
+
+
+# Checked as one, for a single message where it is none of the three.
+NodeChoice = Annotated[
+    Literal["all", "leader"] | Annotated[int, Field(ge=1)], BeforeValidator(_choosable)
+]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -54,11 +66,11 @@ class NodesCrash(NodesFault):
         """Whether they come back empty, where that is said."""
         return {} if self.keep_data is None else {"keep_data": self.keep_data}
 
-    async def apply(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
+    async def apply(self, cluster: Cluster, targets: Sequence[str], key: str) -> Landed:
         """Crash them."""
         return await each(cluster.crash_node, targets)
 
-    async def undo(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
+    async def undo(self, cluster: Cluster, targets: Sequence[str], key: str) -> Landed:
         """Start them."""
         keep_data = self.keep_data is not False
         return await each(partial(cluster.start_node, keep_data=keep_data), targets)

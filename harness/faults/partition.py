@@ -25,6 +25,6 @@ class Partition(BadLink):
 
     for_: Annotated[Seconds, Field(alias="for")]
 
-    async def apply(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
+    async def apply(self, cluster: Cluster, targets: Sequence[str], key: str) -> Landed:
         """Cut their links."""
         return await each(partial(cluster.cut, direction=self.direction), targets)

@@ -28,10 +28,10 @@ class Pause(Fault):
         """As long as given."""
         return self.for_
 
-    async def apply(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
+    async def apply(self, cluster: Cluster, targets: Sequence[str], key: str) -> Landed:
         """Stop them."""
         return await each(cluster.pause, targets)
 
-    async def undo(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
+    async def undo(self, cluster: Cluster, targets: Sequence[str], key: str) -> Landed:
         """Continue them."""
         return await each_that_is_left(cluster.resume, targets)

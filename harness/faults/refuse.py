@@ -29,6 +29,6 @@ class Refuse(LinkFault):
         """As long as given."""
         return self.for_
 
-    async def apply(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
+    async def apply(self, cluster: Cluster, targets: Sequence[str], key: str) -> Landed:
         """Refuse their connections."""
         return await each(cluster.refuse, targets)

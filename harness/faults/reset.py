@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic.dataclasses import dataclass
 
 from harness.faults.cluster import Cluster, Landed
-from harness.faults.fault import STRICT, Fault, each
+from harness.faults.fault import STRICT, Fault, each_that_is_left
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -27,6 +27,6 @@ class Reset(Fault):
         """No time at all."""
         return 0.0
 
-    async def apply(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
-        """Reset their connections."""
-        return await each(cluster.reset, targets)
+    async def apply(self, cluster: Cluster, targets: Sequence[str], key: str) -> Landed:
+        """Reset their connections; who has none open needs no reset, as long as somebody has."""
+        return await each_that_is_left(cluster.reset, targets)

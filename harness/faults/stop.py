@@ -30,10 +30,10 @@ class Stop(Fault):
         """Until the restart."""
         return self.restart_after
 
-    async def apply(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
+    async def apply(self, cluster: Cluster, targets: Sequence[str], key: str) -> Landed:
         """Stop them."""
         return await each(cluster.stop, targets)
 
-    async def undo(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
+    async def undo(self, cluster: Cluster, targets: Sequence[str], key: str) -> Landed:
         """Start them again."""
         return await each(cluster.start, targets)

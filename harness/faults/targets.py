@@ -67,27 +67,43 @@ class Targets:
             async with asyncio.timeout(occasion.at + self.patience - self._cluster.now()):
                 await self._cluster.observation.until(lambda: bool(self._candidates(occasion)))
         except TimeoutError:
+            # Who is down for good is not waited for: all are then those that are left.
+            left = self._free(occasion) if target.form is Form.ALL else []
+            if left:
+                return tuple(left)
             who = "worker that holds a lease" if fault.needs_lease else "worker"
             raise NotLanded(
                 f"no target: {target} matched no {who} for {self.patience:g} s"
             ) from None
+        if target.form is Form.ALL and fault.shares:
+            return self._cluster.workers
         candidates = self._candidates(occasion)
         if target.form is Form.SUBJECT:
             return tuple(candidates)
         return self._sample(occasion, candidates, self._wanted(target))
 
-    def _candidates(self, occasion: Occasion) -> list[str]:
-        """The workers that the target may mean; empty where not yet enough of them are there."""
+    def _free(self, occasion: Occasion) -> list[str]:
+        """The workers that are up and that the fault may hit, as far as others leave them to it."""
         fault = occasion.planned.fault
-        target = fault.target
         seen = self._cluster.observation
         # Whom its event is about is hit whatever else befalls it: that may be the point.
-        taken = set() if target.form is Form.SUBJECT else self._taken()
+        taken = set() if fault.target.form is Form.SUBJECT else self._taken()
         if fault.changes_links:
             taken |= self._bad_links
         free = [worker for worker in seen.up() if worker not in taken]
         if fault.needs_lease:
             free = [worker for worker in free if worker in seen.holders()]
+        return free
+
+    def _candidates(self, occasion: Occasion) -> list[str]:
+        """The workers that the target may mean; empty where not yet enough of them are there.
+
+        All of a fault that shares them need not be there: it hits also those that come later.
+        """
+        fault = occasion.planned.fault
+        target = fault.target
+        seen = self._cluster.observation
+        free = self._free(occasion)
         match target.form:
             case Form.RUNNING:
                 return [worker for worker in free if worker in seen.running()]
@@ -102,7 +118,8 @@ class Targets:
             case Form.COORDINATOR:
                 return []
             case Form.ALL:
-                return free if len(free) == len(self._cluster.workers) else []
+                everybody = len(free) == len(self._cluster.workers)
+                return free if everybody or fault.shares else []
             case Form.COUNT | Form.SHARE:
                 return free if len(free) >= self._wanted(target) else []
         return free

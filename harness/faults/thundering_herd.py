@@ -30,10 +30,10 @@ class ThunderingHerd(Fault):
         """As long as given."""
         return self.for_
 
-    async def apply(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
+    async def apply(self, cluster: Cluster, targets: Sequence[str], key: str) -> Landed:
         """Hold them."""
         return await each(cluster.pause, targets)
 
-    async def undo(self, cluster: Cluster, targets: Sequence[str]) -> Landed:
+    async def undo(self, cluster: Cluster, targets: Sequence[str], key: str) -> Landed:
         """Let them go."""
         return await each_that_is_left(cluster.resume, targets)

@@ -8,18 +8,32 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from harness.faults.observation import Sighting
-from harness.history.kinds import KINDS, OF_FAULTS
+from harness.history.kinds import KINDS, OF_FAULTS, OF_JOBS, OF_OPERATIONS
 from harness.scenario.duration import Seconds, format_duration
 from harness.scenario.target import Form, Target
 from harness.scenario.wording import hint
 
-# By its end a trial has no more room for a fault.
-AWAITABLE = KINDS - {"trial.ended"}
+# What comes, and yet tells of no moment at which something could follow.
+_NO_MOMENT = {
+    "trial.ended": "nothing can follow it",
+    "coordinator.calls": "workers report their calls now and then, not as they make them",
+}
+AWAITABLE = KINDS - _NO_MOMENT.keys()
+
+# What an event must be about, for a filter to let it through.
+_ABOUT = {
+    "job": OF_JOBS,
+    "operation": OF_OPERATIONS,
+    "fault": OF_FAULTS,
+    "worker": KINDS - {"fault.failed"},
+}
 
 _WHO = (Form.WORKER, Form.LEADER, Form.HOLDER)
 
 
 def _known(kind: str) -> str:
+    if kind in _NO_MOMENT:
+        raise ValueError(f"a fault cannot wait for {kind}: {_NO_MOMENT[kind]}")
     if kind not in AWAITABLE:
         raise ValueError(f"unknown kind of event '{kind}'; {hint(kind, AWAITABLE)}")
     return kind
@@ -41,6 +55,7 @@ class When:
     Only those count that come no earlier than `from` and are about this `job`, this `operation` of
     a coordinator, this `fault` (its id or its type) and this `worker`: its name, or `leader` or
     `holder`, who lead or hold a lease right before or after it. The fault happens `after` it.
+    A filter that no event of this kind can pass is refused.
     """
 
     kind: _Kind
@@ -54,8 +69,9 @@ class When:
 
     @model_validator(mode="after")
     def _can_come(self) -> When:
-        if self.fault is not None and self.kind not in OF_FAULTS:
-            raise ValueError(f"a {self.kind} is about no fault")
+        for name, kinds in _ABOUT.items():
+            if getattr(self, name) is not None and self.kind not in kinds:
+                raise ValueError(f"a {self.kind} is about no {name}")
         return self
 
     def __str__(self) -> str:

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-OF_WORKERS = frozenset(
+OF_LEASES = frozenset(
+    {"lease.requested", "lease.granted", "lease.denied", "lease.released", "lease.lost"}
+)
+"""What becomes of leases. Which of them come depends on the approach."""
+
+OF_RUNS = frozenset(
     {
-        "worker.ready",
-        "worker.stopping",
-        "worker.told",
-        "lease.requested",
-        "lease.granted",
-        "lease.denied",
-        "lease.released",
-        "lease.lost",
         "run.started",
         "run.finished",
         "run.failed",
         "run.dropped",
         "effect.applied",
         "effect.rejected",
+    }
+)
+"""What becomes of runs and their effects."""
+
+OF_JOBS = OF_LEASES | OF_RUNS
+"""Those that may name a job."""
+
+OF_OPERATIONS = frozenset({"coordinator.error"})
+"""Those that name an operation of a coordinator."""
+
+OF_WORKERS = (
+    OF_LEASES
+    | OF_RUNS
+    | {
+        "worker.ready",
+        "worker.stopping",
+        "worker.told",
         "coordinator.calls",
         "coordinator.error",
         "circuit.opened",

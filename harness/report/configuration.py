@@ -64,8 +64,8 @@ def from_json(row: Mapping[str, Any]) -> Configuration:
 def _chosen(choice: ApproachChoice, scenario: Scenario) -> Configuration:
     others = choice.others
     aside = {
-        "retry": choice.retry or scenario.retry,
-        "circuit_breaker": choice.circuit_breaker or scenario.circuit_breaker,
+        "retry": scenario.retry_of(choice),
+        "circuit_breaker": scenario.circuit_breaker_of(choice),
         "others": others and {"algorithm": others.approach, "parameters": plain(others.params)},
     }
     return Configuration(

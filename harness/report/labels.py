@@ -10,6 +10,9 @@ from harness.report.model import Comparison
 from harness.report.phrases import clean
 from harness.scenario.duration import format_duration
 
+# What has a fraction and is no time, by where it stands.
+NUMBERS = frozenset({"share", "drift", "factor", "sigma", "retry.jitter"})
+
 # So many differences are named; where there are more, two scenarios share no more than a name.
 _MOST = 4
 
@@ -47,7 +50,7 @@ def _facts(comparison: Comparison) -> dict[str, str]:
     facts = {"runtime": comparison.runtime, **dict(_flat(comparison.setting))}
     for result in comparison.results:
         given = comparison.configuration(result.approach).parameters
-        facts |= {f"{result.approach}.{name}": _text(value) for name, value in given.items()}
+        facts |= dict(_flat(given, f"{result.approach}."))
     facts["approaches"] = " ".join(result.approach for result in comparison.results)
     facts |= {"seed": str(comparison.seed), "when": comparison.about.get("when", "")}
     return {name: clean(text, 60) for name, text in facts.items()}
@@ -65,12 +68,15 @@ def _flat(setting: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, s
                 rest = {key: inner for key, inner in one.items() if key not in ("type", "name")}
                 yield from _flat(rest, f"{owner}.")
         else:
-            yield before + name, _text(value)
+            yield before + name, _text(value, before + name)
 
 
-def _text(value: Any) -> str:
-    # In a setting, all that is no whole number is a time.
-    return format_duration(value) if isinstance(value, float) else str(value)
+def _text(value: Any, place: str) -> str:
+    """A setting's value as its scenario would write it."""
+    if not isinstance(value, float):
+        return str(value)
+    known = (place.rpartition(".")[2], ".".join(place.split(".")[-2:]))
+    return f"{value:g}" if not NUMBERS.isdisjoint(known) else format_duration(value)
 
 
 def _different(names: Sequence[str], directories: Sequence[Path]) -> list[str]:

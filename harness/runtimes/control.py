@@ -7,10 +7,9 @@ import json
 import os
 import select
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
-Order = Mapping[str, Any]
+from harness.runtimes.orders import Order
 
 _CHUNK = 65536
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import Any
 
 from harness.faults.cluster import NotLanded, TargetGone
 from harness.history.event import Event, event_from_json
 from harness.runtimes.chronicle import Chronicle
 from harness.runtimes.forking import WorkerProcess
+from harness.runtimes.orders import TOLD, Order, word_and_fault
 
 # How long a worker may take to do as it is told.
 _PATIENCE = 5.0
@@ -34,7 +35,9 @@ class Dialogue:
         self._chronicle = chronicle
         self._take = take
         self._process: WorkerProcess | None = None
-        self._answers: defaultdict[str, deque[asyncio.Future[Event]]] = defaultdict(deque)
+        self._answers: defaultdict[tuple[str, str], deque[asyncio.Future[Event]]] = defaultdict(
+            deque
+        )
         self._standstill: asyncio.Task[None] | None = None
         self._holds = True
 
@@ -62,19 +65,20 @@ class Dialogue:
             return
         before = self._chronicle.observation.landings if held else frozenset()
         self._take(event)
-        if event.kind == "worker.told":
+        if event.kind == TOLD:
             self._answered(event)
         if held:
             landings = self._chronicle.observation.landings
             self._hold_until(landings, first=not landings <= before)
 
-    async def order(self, what: str, order: Mapping[str, Any]) -> Event:
+    async def order(self, order: Order) -> Event:
         """Tell it to do something, and wait until it says that it did: the event that says so.
 
         Raises TargetGone where it ends meanwhile, NotLanded where it does not answer.
         """
         answer: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
-        self._answers[what].append(answer)
+        word, fault = word_and_fault(order)
+        self._answers[word, fault].append(answer)
         self.process.tell(dict(order))
         either: set[asyncio.Future[Any]] = {answer, self.process.exited}
         await asyncio.wait(either, timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
@@ -83,7 +87,7 @@ class Dialogue:
         answer.cancel()
         if self.process.exited.done():
             raise TargetGone(f"{self.worker} is gone")
-        raise NotLanded(f"{self.worker} did not do within {_PATIENCE:g} s as it was told: {what}")
+        raise NotLanded(f"{self.worker} did not do within {_PATIENCE:g} s as it was told: {word}")
 
     def go_on(self) -> None:
         """Let it go on, if it stands still."""
@@ -98,7 +102,7 @@ class Dialogue:
         self.go_on()
 
     def _answered(self, event: Event) -> None:
-        waiting = self._answers[str(event.extra.get("what"))]
+        waiting = self._answers[str(event.extra.get("what")), event.fault or ""]
         if waiting and not (answer := waiting.popleft()).done():
             answer.set_result(event)
 

@@ -117,7 +117,7 @@ class ProcessCluster:
         return await self._workers.kill(worker)
 
     async def start(self, worker: str) -> Landed:
-        """Fork it again; what it was told before, of its clock and its runs, it knows no more."""
+        """Fork it again, and tell it again what it was told of its clock and its runs."""
         return await self._workers.start(worker)
 
     async def stop(self, worker: str) -> Landed:
@@ -132,17 +132,21 @@ class ProcessCluster:
         """SIGCONT."""
         return await self._workers.resume(worker)
 
-    async def skew(self, worker: str, jump: float, drift: float) -> Landed:
+    async def skew(self, worker: str, key: str, jump: float, drift: float) -> Landed:
         """Tell it."""
-        return await self._workers.skew(worker, jump, drift)
+        return await self._workers.skew(worker, key, jump, drift)
 
-    async def unskew(self, worker: str) -> Landed:
+    async def unskew(self, worker: str, key: str) -> Landed:
         """Tell it."""
-        return await self._workers.unskew(worker)
+        return await self._workers.unskew(worker, key)
 
-    async def fail_runs(self, worker: str, share: float, job: str | None) -> Landed:
+    async def fail_runs(self, worker: str, key: str, share: float, job: str | None) -> Landed:
         """Tell it."""
-        return await self._workers.fail_runs(worker, share, job)
+        return await self._workers.fail_runs(worker, key, share, job)
+
+    async def pass_runs(self, worker: str, key: str) -> Landed:
+        """Tell it."""
+        return await self._workers.pass_runs(worker, key)
 
     async def cut(self, worker: str, direction: Direction) -> Landed:
         """Stall its links."""

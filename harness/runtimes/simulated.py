@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from random import Random
@@ -13,18 +12,21 @@ from harness.faults.cluster import Direction, Landed, NotLanded, TargetGone
 from harness.faults.observation import HeldLease, Observation
 from harness.history.event import Event
 from harness.history.journal import Recorder
+from harness.runtimes import orders
 from harness.runtimes.calibration import Calibration
 from harness.runtimes.cluster import TrialError
+from harness.runtimes.orders import Order, obey
 from harness.runtimes.simulated_coordinators import SimulatedCoordinators
 from harness.runtimes.simulated_links import MECHANISM, SimulatedLinks
 from harness.runtimes.simulated_worker import Life, Surroundings, live
 from harness.runtimes.spec import ClusterSpec
+from harness.runtimes.standing import StandingOrders
 from harness.simulation.latency import Overshoot
 from harness.simulation.loop import SimulatedLoop
 from harness.simulation.randomness import stream
 from harness.worker.memory_sink import MemorySink
 from harness.worker.schedule import longest_run
-from harness.worker.worker import CallCount, Worker
+from harness.worker.worker import CallCount
 
 _READY = 30.0
 # How much longer than its longest run a worker may take to stop.
@@ -53,8 +55,15 @@ class SimulatedCluster:
         self._coordinators = SimulatedCoordinators(
             self._kernel, spec.systems, calibration.coordinators, self.now
         )
+        self._standing = StandingOrders()
         self._around = Surroundings(
-            spec, calibration.start_up, self._connect, MemorySink(spec.policy), self, self.now
+            spec=spec,
+            start_up=calibration.start_up,
+            connect=self._connect,
+            sink=MemorySink(spec.policy),
+            recorder=self,
+            now=self.now,
+            standing=self._standing,
         )
         self._lives: dict[str, Life] = {}
         self._loops: list[SimulatedLoop] = []
@@ -176,17 +185,23 @@ class SimulatedCluster:
             raise NotLanded(f"{worker} did not stop in order")
         return landed
 
-    async def skew(self, worker: str, jump: float, drift: float) -> Landed:
+    async def skew(self, worker: str, key: str, jump: float, drift: float) -> Landed:
         """Move its own clock."""
-        return await self._tell(worker, "skew", lambda one: one.clock.skew(jump, drift))
+        return await self._give(worker, key, orders.skew(key, jump, drift, since=self.now()))
 
-    async def unskew(self, worker: str) -> Landed:
+    async def unskew(self, worker: str, key: str) -> Landed:
         """Set its own clock right."""
-        return await self._tell(worker, "unskew", lambda one: one.clock.unskew())
+        self._standing.withdraw(worker, key)
+        return await self._order(worker, orders.unskew(key))
 
-    async def fail_runs(self, worker: str, share: float, job: str | None) -> Landed:
+    async def fail_runs(self, worker: str, key: str, share: float, job: str | None) -> Landed:
         """Let some of its runs fail."""
-        return await self._tell(worker, "fail", lambda one: one.fail_runs(share, job))
+        return await self._give(worker, key, orders.fail(key, share, job))
+
+    async def pass_runs(self, worker: str, key: str) -> Landed:
+        """Let its runs pass."""
+        self._standing.withdraw(worker, key)
+        return await self._order(worker, orders.let_pass(key))
 
     async def cut(self, worker: str, direction: Direction) -> Landed:
         """Let nothing arrive over its links."""
@@ -275,32 +290,42 @@ class SimulatedCluster:
         links, timeout = self._links.of(worker), self._spec.request_timeout
         return await self._coordinators.connect(system, links, random, timeout, calls, **given)
 
-    async def _tell(
-        self, worker: str, what: str, action: Callable[[Worker[Any]], object]
-    ) -> Landed:
-        """Have something done in a worker, which says so; at once, unless it stands still."""
-        life = self._life(worker)
-        told: asyncio.Future[Landed] = self._runner.create_future()
+    async def _give(self, worker: str, key: str, order: Order) -> Landed:
+        """Give an order that stands until it is withdrawn."""
+        self._standing.give(worker, order)
+        try:
+            return await self._order(worker, order)
+        except NotLanded:
+            self._standing.withdraw(worker, key)
+            raise
+
+    async def _order(self, worker: str, order: Order) -> Landed:
+        """Have a worker do as told, and say so; at once, unless it stands still.
+
+        Who is down, or not ready yet, has what stands once it is ready.
+        """
+        landed = self._landed()
+        life = self._lives.get(worker)
+        if life is None or life.worker is None or life.exited.done():
+            return landed
+        done: asyncio.Future[Landed] = self._runner.create_future()
 
         def take() -> None:
-            if life.worker is not None and not told.done():
-                action(life.worker)
-                extra = {"what": what}
-                self.record(Event(at=self.now(), kind="worker.told", worker=worker, extra=extra))
-                told.set_result(self._landed())
+            assert life.worker is not None
+            if not done.done() and (told := obey(life.worker, order)) is not None:
+                self.record(told)
+                done.set_result(self._landed())
 
-        if life.worker is None:
-            raise TargetGone(f"{worker} is not ready yet")
         life.loop.deliver(take)
-        if not told.done():
-            either: set[asyncio.Future[Any]] = {told, life.exited}
+        if not done.done():
+            either: set[asyncio.Future[Any]] = {done, life.exited}
             await asyncio.wait(either, timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
-        if not told.done():
-            told.cancel()
-            # Whoever is gone raises TargetGone.
-            self._life(worker)
-            raise NotLanded(f"{worker} did not hear of it within {_PATIENCE:g} s")
-        return told.result()
+        if done.done():
+            return done.result()
+        done.cancel()
+        if life.exited.done():
+            return landed
+        raise NotLanded(f"{worker} did not hear of it within {_PATIENCE:g} s")
 
     def _landed(self) -> Landed:
         return Landed(self.now(), MECHANISM)

@@ -12,7 +12,9 @@ from harness.approaches.approach import Approach
 from harness.approaches.instance import connected, work
 from harness.history.event import Event
 from harness.history.journal import Recorder
+from harness.runtimes.orders import obey
 from harness.runtimes.spec import ClusterSpec
+from harness.runtimes.standing import StandingOrders
 from harness.simulation.latency import Latency
 from harness.simulation.loop import SimulatedLoop
 from harness.simulation.randomness import stream
@@ -42,9 +44,12 @@ class Life:
     asked_to_stop: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What a worker finds where it lives. `now` is the trial's time."""
+    """What a worker finds where it lives. `now` is the trial's time.
+
+    `standing` has what it is told when it starts.
+    """
 
     spec: ClusterSpec
     start_up: Latency
@@ -52,6 +57,7 @@ class Surroundings:
     sink: Sink
     recorder: Recorder
     now: Callable[[], float]
+    standing: StandingOrders
 
 
 async def live(life: Life, around: Surroundings) -> None:
@@ -81,6 +87,9 @@ async def live(life: Life, around: Surroundings) -> None:
     )
     life.worker = Worker(instance, port, clock, around.sink, recorder, calls)
     recorder.record(Event(at=around.now(), kind="worker.ready", worker=life.name))
+    for order in around.standing.of(life.name):
+        if (told := obey(life.worker, order)) is not None:
+            recorder.record(told)
     await life.begun.wait()
     await work(approach, life.worker, _REPORT_EVERY)
     if port is not None:

@@ -6,11 +6,15 @@ to stop. A worker in any other language does the same.
 
 What faults need of it: after the start it is told, one a line,
 
-    {"skew": {"jump": 2.0, "drift": 0.0}}     its own clock goes 2 s forward, and gains 0 s a second
-    {"unskew": true}                          its own clock is set
-    {"fail": {"share": 0.3, "job": null}}     so many of its runs fail, of that job or of any
+    {"skew": {"fault": "clock-skew#1", "jump": 2.0, "drift": 0.0, "since": 5.0}}
+    {"unskew": {"fault": "clock-skew#1"}}
+    {"fail": {"fault": "failing-job#1", "share": 0.3, "job": null}}
+    {"pass": {"fault": "failing-job#1"}}
 
-and answers each with the event `worker.told`, `what` being the first word. Events of the kinds in
+its own clock goes 2 s forward, and gains 0 s a second from 5 s on; so many of its runs fail, of
+that job or of any; and what that fault did is undone. It answers each with the event `worker.told`,
+with the `fault`, and `what` being the first word. What is in effect when it starts is told with the
+start, as a list: `{"start": 123.4, "orders": [{"skew": …}]}`. Events of the kinds in
 its settings' `breakpoints` it writes with `"held": true`, and then stands still as a whole, but for
 what it is told, until that is {"go": true}.
 """
@@ -35,7 +39,8 @@ from harness.coordinators.redis import client as redis
 from harness.coordinators.zookeeper import client as zookeeper
 from harness.history.event import Event
 from harness.history.journal import encode
-from harness.runtimes.control import ControlPipe, Order
+from harness.runtimes.control import ControlPipe
+from harness.runtimes.orders import TOLD, Order, obey
 from harness.worker.clock import WorkerClock, since
 from harness.worker.settings import Settings, settings_from_json
 from harness.worker.sink import SqliteSink
@@ -46,9 +51,6 @@ _CLIENTS: dict[str, Callable[..., Awaitable[Any]]] = {
     "zookeeper": zookeeper.connect,
     "postgres": postgres.connect,
 }
-
-
-_TOLD = "worker.told"
 
 
 class LineRecorder:
@@ -62,7 +64,7 @@ class LineRecorder:
         self, descriptor: int, breakpoints: frozenset[str], stand_still: Callable[[], None]
     ) -> None:
         self._descriptor = descriptor
-        self._breakpoints = breakpoints - {_TOLD}
+        self._breakpoints = breakpoints - {TOLD}
         self._stand_still = stand_still
         self.started = False
 
@@ -90,9 +92,12 @@ async def serve(control: ControlPipe, output: int) -> None:
     sink = SqliteSink(Path(settings.sink), settings.policy)
     port = await _port(approach, settings, calls)
     recorder.record(Event(at=0.0, kind="worker.ready", worker=settings.name))
-    clock.now = since((await control.receive())["start"], loop)
+    start = await control.receive()
+    clock.now = since(start["start"], loop)
     recorder.started = True
     worker = Worker(_instance(settings), port, clock, sink, recorder, calls)
+    for order in start["orders"]:
+        _obey(worker, recorder, order)
     control.listen(partial(_obey, worker, recorder))
     loop.add_signal_handler(signal.SIGTERM, worker.stop)
     uncaught = _collect_uncaught(loop)
@@ -106,20 +111,8 @@ async def serve(control: ControlPipe, output: int) -> None:
 
 def _obey(worker: Worker[Any], recorder: LineRecorder, order: Order) -> None:
     """Do as told, and say so; what is not known is for another version."""
-    match order:
-        case {"skew": {"jump": jump, "drift": drift}}:
-            what = "skew"
-            worker.clock.skew(jump, drift)
-        case {"unskew": True}:
-            what = "unskew"
-            worker.clock.unskew()
-        case {"fail": {"share": share, "job": job}}:
-            what = "fail"
-            worker.fail_runs(share, job)
-        case _:
-            return
-    at = worker.clock.now()
-    recorder.record(Event(at=at, kind=_TOLD, worker=worker.name, extra={"what": what}))
+    if (told := obey(worker, order)) is not None:
+        recorder.record(told)
 
 
 def _collect_uncaught(loop: asyncio.AbstractEventLoop) -> list[BaseException]:

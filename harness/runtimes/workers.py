@@ -14,11 +14,14 @@ import psutil
 
 from harness.faults.cluster import Landed, NotLanded, TargetGone
 from harness.history.event import Event
+from harness.runtimes import orders
 from harness.runtimes.chronicle import Chronicle
 from harness.runtimes.cluster import TrialError
 from harness.runtimes.dialogue import Dialogue
 from harness.runtimes.forking import WorkerProcess, Zygote
+from harness.runtimes.orders import Order
 from harness.runtimes.spec import ClusterSpec
+from harness.runtimes.standing import StandingOrders
 from harness.worker.schedule import longest_run
 from harness.worker.settings import Settings
 from harness.worker.sink import SqliteSink
@@ -78,6 +81,7 @@ class LiveWorkers:
         self._settings = settings
         self._lives: dict[str, _Life] = {}
         self._starts: Counter[str] = Counter()
+        self._standing = StandingOrders()
         self._stopping = asyncio.Lock()
         self._reported: set[str] = set()
         self._watchers: set[asyncio.Task[None]] = set()
@@ -102,8 +106,8 @@ class LiveWorkers:
 
     def begin(self, start: float) -> None:
         """Tell them when the trial started, on the host's monotonic clock."""
-        for life in self._lives.values():
-            life.process.tell({"start": start})
+        for worker, life in self._lives.items():
+            self._tell_start(worker, life.process, start)
 
     async def drain(self, patience: float) -> None:
         """Ask all to finish and stop; the trial fails where one does not."""
@@ -181,22 +185,46 @@ class LiveWorkers:
         await _until_stopped(process.pid, False)
         return Landed(at, "signal")
 
-    async def skew(self, worker: str, jump: float, drift: float) -> Landed:
+    async def skew(self, worker: str, key: str, jump: float, drift: float) -> Landed:
         """Have it move its clock; verified by its answer."""
-        order = {"skew": {"jump": jump, "drift": drift}}
-        told = await self._life(worker).dialogue.order("skew", order)
-        return Landed(told.at, "worker-clock")
+        order = orders.skew(key, jump, drift, since=self._chronicle.now())
+        return await self._give(worker, key, order, "worker-clock")
 
-    async def unskew(self, worker: str) -> Landed:
+    async def unskew(self, worker: str, key: str) -> Landed:
         """Have it set its clock; verified by its answer."""
-        told = await self._life(worker).dialogue.order("unskew", {"unskew": True})
-        return Landed(told.at, "worker-clock")
+        self._standing.withdraw(worker, key)
+        return await self._order(worker, orders.unskew(key), "worker-clock")
 
-    async def fail_runs(self, worker: str, share: float, job: str | None) -> Landed:
+    async def fail_runs(self, worker: str, key: str, share: float, job: str | None) -> Landed:
         """Have it let runs fail; verified by its answer."""
-        order = {"fail": {"share": share, "job": job}}
-        told = await self._life(worker).dialogue.order("fail", order)
-        return Landed(told.at, "worker")
+        return await self._give(worker, key, orders.fail(key, share, job), "worker")
+
+    async def pass_runs(self, worker: str, key: str) -> Landed:
+        """Have it let runs pass; verified by its answer."""
+        self._standing.withdraw(worker, key)
+        return await self._order(worker, orders.let_pass(key), "worker")
+
+    async def _give(self, worker: str, key: str, order: Order, mechanism: str) -> Landed:
+        """Give an order that stands until it is withdrawn."""
+        # Before it is told: whoever starts meanwhile has it too.
+        self._standing.give(worker, order)
+        try:
+            return await self._order(worker, order, mechanism)
+        except NotLanded:
+            self._standing.withdraw(worker, key)
+            raise
+
+    async def _order(self, worker: str, order: Order, mechanism: str) -> Landed:
+        """Tell it; who is down is told what stands when it starts."""
+        at = self._chronicle.now()
+        try:
+            told = await self._life(worker).dialogue.order(order)
+        except TargetGone:
+            return Landed(at, mechanism)
+        return Landed(told.at, mechanism)
+
+    def _tell_start(self, worker: str, process: WorkerProcess, start: float) -> None:
+        process.tell({"start": start, "orders": self._standing.of(worker)})
 
     async def _fork(self, worker: str) -> None:
         self._starts[worker] += 1
@@ -210,7 +238,7 @@ class LiveWorkers:
         life = self._lives[worker] = _Life(dialogue)
         process.tell(self._settings(worker, count).as_json())
         if self._chronicle.start is not None:
-            process.tell({"start": self._chronicle.start})
+            self._tell_start(worker, process, self._chronicle.start)
         watcher = asyncio.create_task(self._watch(worker, life))
         self._watchers.add(watcher)
         watcher.add_done_callback(self._watchers.discard)

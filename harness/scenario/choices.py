@@ -9,6 +9,7 @@ from harness.scenario.checker import Checker, Part
 from harness.scenario.fitting import mix_misfit, name_misfits, never_happens, target_misfits
 from harness.scenario.model import (
     ALL,
+    SAME,
     SLUG,
     ApproachChoice,
     Catalog,
@@ -122,9 +123,9 @@ def _choice(checker: Checker, catalog: Catalog, name: str, part: Part) -> Approa
         checker.report(part.where, f"must be a mapping of parameters, not {shown(part.data)}")
         return None
     aside = {
-        "sink": _aside(checker, part, "sink", Sink),
-        "retry": _aside(checker, part, "retry", Retry),
-        "circuit_breaker": _aside(checker, part, "circuit_breaker", CircuitBreaker),
+        "sink": _aside(checker, part, "sink", Sink, None),
+        "retry": _aside(checker, part, "retry", Retry | None, SAME),
+        "circuit_breaker": _aside(checker, part, "circuit_breaker", CircuitBreaker | None, SAME),
         "others": _others(checker, catalog, part.at("others")) if "others" in part.data else None,
     }
     approach = _approach(checker, catalog, name, part)
@@ -136,9 +137,9 @@ def _choice(checker: Checker, catalog: Catalog, name: str, part: Part) -> Approa
     return None if params is None else ApproachChoice(name, approach, params, given, **aside)
 
 
-def _aside(checker: Checker, part: Part, name: str, kind: Any) -> Any:
-    """What is said beside the parameters; None where it is not, or is wrong."""
-    return checker.value(kind, part.at(name)) if name in part.data else None
+def _aside(checker: Checker, part: Part, name: str, kind: Any, unsaid: Any) -> Any:
+    """What is said beside the parameters; `unsaid` where it is not, None where it is wrong."""
+    return checker.value(kind, part.at(name)) if name in part.data else unsaid
 
 
 def _others(checker: Checker, catalog: Catalog, part: Part) -> ApproachChoice | None:

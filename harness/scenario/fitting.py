@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.scenario.duration import format_duration
-from harness.scenario.model import ApproachChoice, Job
+from harness.scenario.model import ApproachChoice, FaultChoice, Job
 from harness.scenario.problem import Where
 from harness.scenario.target import Target
+from harness.scenario.waiting import waiting_misfits
 from harness.scenario.wording import hint
 
 MOST_WORKERS = 1000
@@ -69,12 +70,22 @@ def never_happens(params: Any, duration: float) -> str | None:
 
     A trial without its faults would pass for one that withstood them.
     """
-    if any(at < duration for at in params.times(duration)):
+    times = params.times(duration)
+    if any(at < duration for at in times):
         return None
-    return (
-        f"would never happen within {format_duration(duration)}"
-        " (a repeated fault leaves one more period to recover in)"
-    )
+    # One that is not repeated has a time, however late.
+    why = "" if times else " (a repeated fault leaves one more period to recover in)"
+    return f"would never happen within {format_duration(duration)}{why}"
+
+
+def plan_misfits(
+    faults: Sequence[FaultChoice], duration: float
+) -> Iterator[tuple[int, Where, str]]:
+    """Which faults make no sense among the others or in a trial that long: number, where, why."""
+    for number, fault in enumerate(faults):
+        for name, message in fault.params.misfits(duration):
+            yield number, (name,), message
+    yield from waiting_misfits(faults, duration)
 
 
 def too_short(jobs: Sequence[Job | None], duration: float, grace: float) -> dict[Where, str]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from harness.scenario.checker import Checker, Part
-from harness.scenario.model import Layout
+from harness.scenario.model import MOST_NODES, Layout
 from harness.scenario.wording import hint
 
-MOST_NODES = 7
 MOST_REPLICAS = 3
 
 MADE_OF: Mapping[str, tuple[str, ...]] = {
@@ -30,7 +29,7 @@ _WHY_NOT = {
 
 
 def coordinators_of(checker: Checker, part: Part | None) -> dict[str, Layout]:
-    """The layouts by coordinator, without those that have a problem."""
+    """The layouts by coordinator, without those that have a problem, or are one server anyway."""
     if part is None:
         return {}
     found = {}
@@ -38,18 +37,31 @@ def coordinators_of(checker: Checker, part: Part | None) -> dict[str, Layout]:
         if name not in MADE_OF:
             checker.report(given.where, f"unknown coordinator; {hint(name, MADE_OF)}")
             continue
-        layout: Layout | None = checker.value(Layout, given)
+        layout: Layout | None = checker.value(Layout, _possible(checker, name, given))
         if layout is None:
             continue
-        found[name] = layout
-        for key in given.data:
-            if key not in MADE_OF[name]:
-                why = _WHY_NOT[name, key]
-                checker.report((*given.where, key), f"{name} cannot have this: {why}")
+        if layout != Layout():
+            found[name] = layout
         for key, message in _misfits(layout):
-            if key in MADE_OF[name]:
-                checker.report((*given.where, key), message)
+            checker.report((*given.where, key), message)
     return found
+
+
+def _possible(checker: Checker, name: str, part: Part) -> Part:
+    """What is said of it that can be; a problem for all else."""
+    if not isinstance(part.data, dict):
+        return part
+    for key in part.data:
+        if key not in MADE_OF[name]:
+            why = _WHY_NOT.get((name, key))
+            message = (
+                f"unknown key; {hint(key, MADE_OF[name])}"
+                if why is None
+                else f"{name} cannot have this: {why}"
+            )
+            checker.report((*part.where, key), message)
+    possible = {key: value for key, value in part.data.items() if key in MADE_OF[name]}
+    return Part(possible, part.where)
 
 
 def _misfits(layout: Layout) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from harness.scenario.checker import Checker, Part
 from harness.scenario.choices import approaches_of, check_names, faults_of
 from harness.scenario.document import read_document
 from harness.scenario.expectations import expectations_of
-from harness.scenario.fitting import too_short, workers_misfit
+from harness.scenario.fitting import plan_misfits, too_short, workers_misfit
 from harness.scenario.layouts import coordinators_of
 from harness.scenario.model import SLUG, Catalog, FaultChoice, Job, Scenario
 from harness.scenario.problem import Problem, ScenarioError, Where
@@ -76,6 +76,9 @@ def _scenario(checker: Checker, catalog: Catalog, top: Part, stem: str) -> Scena
         _check_brought(checker, jobs, faults)
         brought = [job.name for fault in faults for job in fault.params.brings]
         check_names(checker, {*brought, *(job.name for job in jobs if job is not None)}, faults)
+    if not checker.problems:
+        for number, inside, message in plan_misfits(faults, settings["duration"]):
+            checker.report(("faults", number, faults[number].type, *inside), message)
     if checker.problems:
         return None
     return Scenario(

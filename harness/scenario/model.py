@@ -6,9 +6,11 @@ import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from harness.scenario.duration import PositiveSeconds, Seconds, format_duration
+from harness.scenario.share import Share
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
@@ -29,7 +31,9 @@ class Catalog:
 
     `approaches` maps names to frozen dataclasses whose fields are the parameters, each with a
     default; `faults` maps types to pydantic dataclasses that have `times(duration)`, when they are
-    planned, and `brings`, their jobs; `measures` are what `expect` may bound.
+    planned, `when`, what they wait for if they do, `lasts`, `brings`, their jobs, and
+    `misfits(duration)`, which of their fields do not fit a trial that long; `measures` are what
+    `expect` may bound.
     """
 
     approaches: Mapping[str, type]
@@ -99,6 +103,10 @@ class Clocks:
     spread: Seconds = 0.0
 
 
+MOST_NODES = 7
+"""How many servers a coordinator may have."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """What a coordinator is made of.
@@ -126,7 +134,7 @@ class Retry:
     backoff: Seconds = 0.1
     factor: float = 2.0
     longest: PositiveSeconds = 10.0
-    jitter: float = 0.5
+    jitter: Share = 0.5
 
     def __post_init__(self) -> None:
         if self.attempts < 1:
@@ -141,8 +149,8 @@ class Retry:
 class CircuitBreaker:
     """When a worker stops asking a coordinator that does not answer (Nygard, "Release It!").
 
-    After `failures` failed calls in a row every call fails at once for `open_for`; then one call is
-    let through, which closes it or opens it again.
+    After `failures` failed calls in a row every call fails at once for `open_for`, but for those
+    that give something up; then one call is let through, which closes it or opens it again.
     """
 
     failures: int = 5
@@ -161,14 +169,23 @@ class FaultChoice:
     params: Any
 
 
+class AsScenario(Enum):
+    """Says of an approach's policy that it is the scenario's."""
+
+    SAME = auto()
+
+
+SAME = AsScenario.SAME
+
+
 @dataclass(frozen=True, slots=True)
 class ApproachChoice:
     """An approach that the scenario asks for, under the name that results carry.
 
     `approach` is its name in the catalog, `params` an instance of the catalog's class, `given`
     the parameters as the file wrote them; `sink`, `retry` and `circuit_breaker` override the
-    scenario's. Where there is an `others`, the first half of the workers (rounded up) runs this
-    approach, the second half that one.
+    scenario's, the last two also with None, for none. Where there is an `others`, the first half of
+    the workers (rounded up) runs this approach, the second half that one.
     """
 
     name: str
@@ -176,8 +193,8 @@ class ApproachChoice:
     params: Any
     given: Mapping[str, Any] = field(default_factory=dict)
     sink: Sink | None = None
-    retry: Retry | None = None
-    circuit_breaker: CircuitBreaker | None = None
+    retry: Retry | AsScenario | None = SAME
+    circuit_breaker: CircuitBreaker | AsScenario | None = SAME
     others: ApproachChoice | None = None
 
 
@@ -241,6 +258,15 @@ class Scenario:
     def all_jobs(self) -> tuple[Job, ...]:
         """Its jobs, and those that faults bring along."""
         return (*self.jobs, *(job for fault in self.faults for job in fault.params.brings))
+
+    def retry_of(self, choice: ApproachChoice) -> Retry | None:
+        """What a worker of this approach does about a run that failed; None for nothing."""
+        return self.retry if isinstance(choice.retry, AsScenario) else choice.retry
+
+    def circuit_breaker_of(self, choice: ApproachChoice) -> CircuitBreaker | None:
+        """When a worker of this approach stops asking its coordinator; None for never."""
+        own = choice.circuit_breaker
+        return self.circuit_breaker if isinstance(own, AsScenario) else own
 
     def expectations(self, name: str) -> tuple[Expectation, ...]:
         """What is expected of the approach of this name."""

@@ -9,6 +9,7 @@ from harness.scenario.choices import default_choice
 from harness.scenario.fitting import (
     mix_misfit,
     never_happens,
+    plan_misfits,
     target_misfits,
     too_short,
     workers_misfit,
@@ -48,6 +49,8 @@ def with_overrides(
             for number, fault in enumerate(scenario.faults)
             if not found and (message := never_happens(fault.params, duration)) is not None
         ]
+        if not problems:
+            problems += _plan_problems(scenario)
     if approaches:
         scenario = _with_approaches(scenario, catalog, approaches, problems)
     if problems:
@@ -68,6 +71,12 @@ def _workers_problems(scenario: Scenario) -> Iterator[Problem]:
         for where, message in target_misfits(fault.params, scenario.workers):
             path = path_of(("faults", number, fault.type, *where))
             yield Problem("--workers", None, path, message)
+
+
+def _plan_problems(scenario: Scenario) -> Iterator[Problem]:
+    for number, where, message in plan_misfits(scenario.faults, scenario.duration):
+        path = path_of(("faults", number, scenario.faults[number].type, *where))
+        yield Problem("--duration", None, path, message)
 
 
 def _with_approaches(

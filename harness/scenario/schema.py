@@ -13,9 +13,10 @@ from typing import Any, get_type_hints
 
 from harness.scenario.choices import ASIDE
 from harness.scenario.fitting import MOST_WORKERS
-from harness.scenario.layouts import MADE_OF, MOST_NODES, MOST_REPLICAS
+from harness.scenario.layouts import MADE_OF, MOST_REPLICAS
 from harness.scenario.model import (
     ALL,
+    MOST_NODES,
     SLUG,
     Catalog,
     CircuitBreaker,
@@ -54,6 +55,7 @@ _SAID = {
     "approaches": "The approaches to compare; left out, all there are.",
     "expect": "Bounds for measures, by approach or for `all`.",
 }
+_INSTEAD = "Instead of the scenario's; null for none."
 _SAID_OF_JOBS = {
     "name": "Letters, 0-9, - and _.",
     "every": "Its period.",
@@ -75,8 +77,8 @@ def scenario_schema(catalog: Catalog) -> Schema:
     kinds = get_type_hints(Scenario, include_extras=True)
     settings = {name: _setting(name, kind) for name, kind in kinds.items() if name not in _SECTIONS}
     sections: Mapping[str, Schema] = {
-        "retry": {"anyOf": [{"$ref": "#/$defs/retry"}, {"type": "null"}]},
-        "circuit_breaker": {"anyOf": [{"$ref": "#/$defs/circuit_breaker"}, {"type": "null"}]},
+        "retry": _or_none("retry"),
+        "circuit_breaker": _or_none("circuit_breaker"),
         "coordinators": {"$ref": "#/$defs/coordinators"},
         "jobs": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/job"}},
         "faults": {"type": "array", "items": {"$ref": "#/$defs/fault"}},
@@ -96,6 +98,10 @@ def scenario_schema(catalog: Catalog) -> Schema:
         },
         "$defs": _definitions(catalog),
     }
+
+
+def _or_none(policy: str) -> Schema:
+    return {"anyOf": [{"$ref": f"#/$defs/{policy}"}, {"type": "null"}]}
 
 
 def _setting(name: str, kind: Any) -> Schema:
@@ -186,12 +192,7 @@ def _limited(kind: type, **limits: Schema) -> Schema:
 
 
 def _retry() -> Schema:
-    return _limited(
-        Retry,
-        attempts={"minimum": 1},
-        factor={"minimum": 1},
-        jitter={"minimum": 0, "maximum": 1},
-    )
+    return _limited(Retry, attempts={"minimum": 1}, factor={"minimum": 1})
 
 
 def _coordinators() -> Schema:
@@ -322,11 +323,8 @@ def _parameters(kind: type) -> Schema:
             "description": "Which approach it is, where its name here is another one.",
         },
         "sink": {**made(Sink), "description": "Instead of the scenario's sink."},
-        "retry": {"$ref": "#/$defs/retry", "description": "Instead of the scenario's."},
-        "circuit_breaker": {
-            "$ref": "#/$defs/circuit_breaker",
-            "description": "Instead of the scenario's.",
-        },
+        "retry": {**_or_none("retry"), "description": _INSTEAD},
+        "circuit_breaker": {**_or_none("circuit_breaker"), "description": _INSTEAD},
         "others": {"$ref": "#/$defs/others"},
     }
     return schema

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from harness.scenario.share import percentage
 from harness.scenario.wording import hint, shown
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ class Form(StrEnum):
 
 _WORDS = tuple(form.value for form in Form if form not in (Form.WORKER, Form.COUNT, Form.SHARE))
 _WORKER = re.compile(r"worker-[1-9][0-9]*")
-_SHARE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,7 @@ def parse_target(written: object) -> Target:
         return Target(Form(text))
     if _WORKER.fullmatch(text):
         return Target(Form.WORKER, worker=text)
-    if match := _SHARE.fullmatch(text):
-        share = float(match[1]) / 100
+    if (share := percentage(text)) is not None:
         if not 0 < share <= 1:
             raise ValueError(f"must be more than 0% and at most 100%, not {text}")
         return Target(Form.SHARE, share=share)

@@ -70,8 +70,9 @@ def hits_of(timeline: Timeline) -> list[Hit]:
 def coordinator_hits(timeline: Timeline) -> list[Hit]:
     """All faults that kept a coordinator from answering, in order; their first node is the victim.
 
-    A restart or a failover is healed in the moment of its crash: whatever is out longer is so
-    because of what the approach does about it.
+    Each is healed once a node answers again: after a restart when it has started, after a failover
+    when another one leads, after an outage or a pause when that is undone. Whatever is out longer
+    is so because of what the approach does about it.
     """
     healed = _healed(timeline)
     return [

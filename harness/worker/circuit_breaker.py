@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar, cast
 
 from harness.coordinators.errors import Indeterminate, Unavailable
+from harness.coordinators.giving_up import is_giving_up
 from harness.scenario.model import CircuitBreaker
 
 AnyPort = TypeVar("AnyPort")
@@ -29,11 +30,21 @@ def guarded(
     return cast(AnyPort, _GuardedPort(port, lambda extra: _Breaker(policy, now, record, extra), {}))
 
 
+class _Opening:
+    """One time that a circuit was opened, and from when on the next call is let through."""
+
+    def __init__(self, until: float) -> None:
+        self.until = until
+
+
 class _Breaker:
     """A circuit breaker (Nygard, "Release It!"): closed, open, or half open.
 
     Only Unavailable and Indeterminate are failures; any other error is an answer. A call that was
-    under way when the circuit opened neither closes it nor keeps it open.
+    under way when the circuit opened neither closes it nor keeps it open. Half open, one call is
+    let through as a trial, and another one each `open_for` that no trial was answered (as in
+    Hystrix): one that waits for long, as for a lock, keeps nobody else from asking. What gives
+    something up is let through however it stands: refused, it would be held on to for ever.
     """
 
     def __init__(
@@ -48,52 +59,53 @@ class _Breaker:
         self._record = record
         self._extra = extra
         self._failures = 0
-        self._opened: float | None = None
-        self._trying = False
+        self._opening: _Opening | None = None
 
     async def call(
         self, operation: Callable[..., Awaitable[Answer]], *args: Any, **kwargs: Any
     ) -> Answer:
         """Ask, where the circuit is closed, or it is time to try; else raise Unavailable."""
-        is_trial = self._opened is not None
-        if is_trial:
-            self._try_again()
+        tried = self._trial()
+        if self._opening is not None and tried is None and not is_giving_up(operation):
+            raise Unavailable("the circuit is open")
         try:
             answer = await operation(*args, **kwargs)
         except (Unavailable, Indeterminate):
-            self._failed(is_trial)
+            self._failed(tried)
             raise
         except Exception:
-            self._answered(is_trial)
+            self._answered(tried)
             raise
-        finally:
-            # Also of one that was cancelled, which says nothing of the coordinator.
-            if is_trial:
-                self._trying = False
-        self._answered(is_trial)
+        except BaseException:
+            # One that was cancelled says nothing of the coordinator; the next may try.
+            if tried is not None:
+                tried.until = self._now()
+            raise
+        self._answered(tried)
         return answer
 
-    def _try_again(self) -> None:
-        """Half open: one call is let through."""
-        assert self._opened is not None
-        if self._trying or self._now() < self._opened + self._policy.open_for:
-            raise Unavailable("the circuit is open")
-        self._trying = True
+    def _trial(self) -> _Opening | None:
+        """Half open: the opening that this call is to end; None where it is none's turn."""
+        opening, now = self._opening, self._now()
+        if opening is None or now < opening.until:
+            return None
+        opening.until = now + self._policy.open_for
+        return opening
 
-    def _failed(self, is_trial: bool) -> None:
-        if is_trial:
-            self._opened = self._now()
-        elif self._opened is None:
+    def _failed(self, tried: _Opening | None) -> None:
+        if self._opening is None:
             self._failures += 1
             if self._failures >= self._policy.failures:
-                self._opened = self._now()
+                self._opening = _Opening(self._now() + self._policy.open_for)
                 self._record("circuit.opened", extra=self._extra)
+        elif tried is self._opening:
+            tried.until = self._now() + self._policy.open_for
 
-    def _answered(self, is_trial: bool) -> None:
-        if is_trial:
-            self._opened = None
+    def _answered(self, tried: _Opening | None) -> None:
+        if self._opening is not None and tried is self._opening:
+            self._opening = None
             self._record("circuit.closed", extra=self._extra)
-        if self._opened is None:
+        if self._opening is None:
             self._failures = 0
 
 

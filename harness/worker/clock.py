@@ -4,6 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class _Skew:
+    """By how much a clock is wrong: by `jump` s since then, and by `drift` s a second more."""
+
+    jump: float
+    drift: float
+    since: float
 
 
 class WorkerClock:
@@ -17,38 +27,39 @@ class WorkerClock:
     def __init__(self, now: Callable[[], float], offset: float = 0.0) -> None:
         self.now = now
         self.offset = offset
-        self._skewed_at = 0.0
-        self._jumped = 0.0
-        self._drift = 0.0
+        self._skews: dict[str, _Skew] = {}
 
     def own(self) -> float:
         """What this instance's clock shows."""
         now = self.now()
-        return now + self.offset + self._skew(now)
+        return now + self.offset + self._wrong(now)
 
     def until(self, moment: float) -> float:
         """The seconds that will pass until this instance's clock shows `moment`, by its drift."""
-        return (moment - self.own()) / (1.0 + self._drift)
+        return (moment - self.own()) / (1.0 + self._drift())
 
-    def skew(self, jump: float, drift: float) -> None:
-        """Let the own clock be `jump` s further from now on, and gain `drift` s a second.
+    def skew(self, key: str, jump: float, drift: float, since: float | None = None) -> None:
+        """Let the own clock be `jump` s further, and gain `drift` s a second.
 
-        Jumps add up; the drift is the last one given. Raises ValueError for a clock that would
-        stand still or run backwards.
+        `since` is the moment from which on it gains, in the trial's time; now by default. What is
+        done under several keys adds up; under the same one, the last counts. Raises ValueError for
+        a clock that would stand still or run backwards.
         """
-        if drift <= -1.0:
-            raise ValueError(f"a clock cannot lose {-drift:g} s a second and still go on")
-        now = self.now()
-        self._jumped = self._skew(now) + jump
-        self._drift = drift
-        self._skewed_at = now
+        before = self._skews.get(key)
+        total = self._drift() - (0.0 if before is None else before.drift) + drift
+        if total <= -1.0:
+            raise ValueError(f"a clock cannot lose {-total:g} s a second and still go on")
+        self._skews[key] = _Skew(jump, drift, self.now() if since is None else since)
 
-    def unskew(self) -> None:
-        """Set the own clock as it was meant to be."""
-        self._jumped = self._drift = 0.0
+    def unskew(self, key: str) -> None:
+        """Undo what was done under that key; harmless where nothing was."""
+        self._skews.pop(key, None)
 
-    def _skew(self, now: float) -> float:
-        return self._jumped + self._drift * (now - self._skewed_at)
+    def _wrong(self, now: float) -> float:
+        return sum(one.jump + one.drift * (now - one.since) for one in self._skews.values())
+
+    def _drift(self) -> float:
+        return sum(one.drift for one in self._skews.values())
 
 
 def since(start: float, loop: asyncio.AbstractEventLoop) -> Callable[[], float]:

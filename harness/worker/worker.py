@@ -99,8 +99,8 @@ class Worker(Generic[PortT]):
         self._running: Counter[str] = Counter()
         # What is asleep, and the lease for which it is.
         self._sleepers: dict[asyncio.Future[None], Lease | None] = {}
-        # The share of runs that fail, by job; of any job under None.
-        self._failing: dict[str | None, float] = {}
+        # Who lets runs fail: what share of them, and of which job; of any for None.
+        self._failing: dict[str, tuple[float, str | None]] = {}
         self._runs = 0
         self._leases = 0
 
@@ -220,16 +220,23 @@ class Worker(Generic[PortT]):
         self._record("run.finished", **run)
         return True
 
-    def fail_runs(self, share: float, job: str | None = None) -> None:
-        """Let this share of the runs of a job fail from now on, of any job for None; 0 for none.
+    def fail_runs(self, key: str, share: float, job: str | None = None) -> None:
+        """Let this share of the runs of a job fail from now on, of any job for None.
 
-        What fails does so at its end, before its effect.
+        What fails does so at its end, before its effect. Under several keys a run fails if any of
+        them says so; under the same one, the last counts.
         """
-        self._failing[job] = share
+        self._failing[key] = (share, job)
+
+    def pass_runs(self, key: str) -> None:
+        """Let no more runs fail on account of that key; harmless where none did."""
+        self._failing.pop(key, None)
 
     def _fails(self, due: Due, attempt: int) -> bool:
         """Whether this attempt fails: drawn from the seed, the same for every worker."""
-        share = max(self._failing.get(due.job, 0.0), self._failing.get(None, 0.0))
+        # All draw the same, so that a greater share lets fail whatever a smaller one does.
+        shares = (share for share, job in self._failing.values() if job in (None, due.job))
+        share = max(shares, default=0.0)
         if share <= 0.0:
             return False
         source = f"{self._instance.seed}/fails/{due.job}/{due.at}/{attempt}"

@@ -16,6 +16,7 @@ from harness.scenario.model import Job
 from tests.approaches.fake_zookeeper import Ensemble, FakeZooKeeper
 from tests.approaches.link import Link, Trouble
 from tests.service import Service, live
+from tests.virtual_time import START
 
 pytestmark = pytest.mark.virtual_time
 
@@ -130,6 +131,24 @@ async def test_without_a_connection_it_stops_and_then_takes_its_jobs_again() -> 
     assert {event.worker for event in lost} == {"worker-1"}
     assert [event.at for event in lost] == [pytest.approx(1.5)] * len(lost)
     assert company.ran(3.0) == owners(MEMBERS)
+
+
+@pytest.mark.parametrize("late", range(6))
+async def test_nothing_starts_once_it_is_known_that_the_job_is_lost(late: int) -> None:
+    company = Company()
+    loop = asyncio.get_running_loop()
+
+    def suspend(rounds: int) -> None:
+        """So many rounds of the loop after the moment at which all jobs are due."""
+        if rounds:
+            loop.call_soon(suspend, rounds - 1)
+        else:
+            company.ports[0].suspend()
+
+    loop.call_at(START + 2.0, suspend, late)
+    service = await company.live(until=2.5)
+    story = service.story("worker-1")
+    assert "run.started" not in story[story.index("lease.lost") :]
 
 
 async def test_ignoring_it_makes_two_owners_until_it_hears_that_its_session_ended() -> None:

@@ -144,23 +144,40 @@ async def test_what_a_run_does_when_its_leader_is_dismissed(on_lost: str, ends: 
     assert story[2:] == ["run.started", "lease.lost", "lease.requested", *ends, "worker.stopping"]
 
 
+def dismiss_after(office: Office, rounds: int, moment: float) -> list[asyncio.Task[None]]:
+    """Dismiss whoever leads so many rounds of the loop after a moment."""
+    loop = asyncio.get_running_loop()
+    changing: list[asyncio.Task[None]] = []
+
+    def dismiss(left: int) -> None:
+        if left:
+            loop.call_soon(dismiss, left - 1)
+        else:
+            changing.append(asyncio.create_task(office.appoint(None)))
+
+    loop.call_at(START + moment, dismiss, rounds)
+    return changing
+
+
 @pytest.mark.parametrize("late", range(8))
 async def test_a_run_has_the_lease_under_which_it_became_due(late: int) -> None:
     service, office = Service(), Office()
     await office.appoint("worker-1")
-    loop = asyncio.get_running_loop()
-    changing: list[asyncio.Task[None]] = []
-
-    def dismiss(rounds: int) -> None:
-        """So many rounds of the loop after the moment at which a run is due."""
-        if rounds:
-            loop.call_soon(dismiss, rounds - 1)
-        else:
-            changing.append(asyncio.create_task(office.appoint(None)))
-
-    loop.call_at(START + 1.0, dismiss, late)
+    dismissing = dismiss_after(office, late, 1.0)
     await live(service, Appointed(), [service.worker(office)], until=1.5)
+    assert dismissing
     assert all(effect.fence is not None for effect in service.sink.effects)
+
+
+@pytest.mark.parametrize("late", range(8))
+async def test_nothing_starts_once_it_is_known_that_leadership_is_lost(late: int) -> None:
+    service, office = Service(), Office()
+    await office.appoint("worker-1")
+    dismissing = dismiss_after(office, late, 1.0)
+    await live(service, Appointed(), [service.worker(office)], until=1.5)
+    assert dismissing
+    story = service.story()
+    assert "run.started" not in story[story.index("lease.lost") :]
 
 
 # Between worker-1's last run and worker-2's term, the due times 3, 4 and 5 see no leader.

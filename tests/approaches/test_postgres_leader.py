@@ -152,7 +152,7 @@ async def test_the_next_leader_reads_the_marks_of_the_one_before(
 ) -> None:
     company = Company()
     company.at(2.3, lambda: company.cut(0))
-    service = await company.live(until=5.5, catch_up=catch_up, ttl=2.5, margin=1.9)
+    service = await company.live(until=5.5, catch_up=catch_up, ttl=2.5, margin=1.6)
     assert service.runs_by_due() == dict.fromkeys(runs, 1)
 
 
@@ -160,3 +160,19 @@ async def test_no_mark_is_written_where_nobody_catches_up() -> None:
     company = Company()
     await company.live(until=2.5)
     assert "leader_runs" not in company.database.tables
+
+
+@pytest.mark.parametrize("parameters", [{"ttl": 0.2}, {"ttl": 0.3}, {"margin": 1.4}])
+def test_a_term_that_ends_before_its_first_renewal_is_refused(parameters: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"ttl must be more than 1\.5 times the margin, .*, not"):
+        PostgresLeader(**parameters)
+    PostgresLeader(**parameters, self_fence=False)
+
+
+async def test_a_seat_that_is_over_when_its_answer_comes_is_none() -> None:
+    company = Company(workers=1)
+    company.ports[0].link.latency = 0.3
+    service = await company.live(until=4.5, ttl=0.5, margin=0.1, poll=1.0)
+    assert service.seen("lease.granted") == []
+    # And it asks no more often than it polls.
+    assert company.ports[0].link.asked.count("leader_row.elect") <= 4

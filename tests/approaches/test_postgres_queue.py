@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from harness.approaches.postgres_queue import PostgresQueue
-from harness.scenario.model import Job
+from harness.scenario.model import Job, Retry
 from tests.approaches.fake_postgres import Database, FakePostgres
 from tests.approaches.link import Link, Trouble
 from tests.service import Service, live
@@ -147,3 +147,23 @@ async def test_asked_to_stop_it_completes_its_claim_and_takes_no_other() -> None
     await live(service, PostgresQueue(), [worker], until=0.1)
     assert database.done == [(0.1, "report")]
     assert database.open == [(0.2, "report")]
+
+
+@pytest.mark.parametrize(("retry", "runs"), [(None, 1), (Retry(attempts=3, backoff=0.1), 3)])
+async def test_a_run_that_failed_after_its_retries_is_done(retry: Retry | None, runs: int) -> None:
+    service, database = Service(), Database()
+    worker = service.worker(FakePostgres(database), retry=retry)
+    worker.fail_runs("failing-job#1", 1.0)
+    await live(service, PostgresQueue(), [worker], until=1.9)
+    assert service.runs_by_due() == {1.0: runs}
+    assert database.done == [(1.0, "report")]
+
+
+async def test_asked_to_stop_between_two_attempts_it_gives_its_claim_back() -> None:
+    service, database = Service(), Database()
+    port = FakePostgres(database)
+    worker = service.worker(port, retry=Retry(attempts=3, backoff=5.0))
+    worker.fail_runs("failing-job#1", 1.0)
+    await live(service, PostgresQueue(), [worker], until=1.9)
+    assert (database.done, database.open) == ([], [(1.0, "report")])
+    assert database.claimed == {}

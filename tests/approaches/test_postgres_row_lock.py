@@ -93,7 +93,7 @@ async def test_when_the_holder_dies_who_waits_runs_what_it_did_not_finish(rechec
 async def test_a_run_that_failed_is_not_noted_and_so_run_by_who_waits() -> None:
     service, database = Service(), Database()
     first, second = (service.worker(FakePostgres(database), f"worker-{n}") for n in (1, 2))
-    first.fail_runs(1.0)
+    first.fail_runs("fault", 1.0)
     await live(service, PostgresRowLock(wait=True, recheck=True), [first, second], until=1.9)
     assert [event.worker for event in service.seen("run.failed")] == ["worker-1"]
     assert [event.worker for event in service.seen("run.finished")] == ["worker-2"]

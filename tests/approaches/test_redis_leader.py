@@ -161,3 +161,13 @@ async def test_its_marks_tell_the_next_leader_where_to_go_on(
     store.put(SEAT, "nobody", 4.3 - 1.5)
     await live(service, approach, [service.worker(FakeRedis(store), "worker-2")], until=5.5)
     assert [due for _, due in service.runs()] == runs
+
+
+async def test_a_key_that_is_over_when_its_answer_comes_is_none() -> None:
+    service = Service()
+    port = FakeRedis(Store())
+    port.link.latency = 0.1
+    await live(service, RedisLeader(ttl=0.05, poll=1.0), [service.worker(port)], until=4.5)
+    assert service.seen("lease.granted") == []
+    # And it asks no more often than it polls.
+    assert port.link.asked.count("set_if_absent") <= 5

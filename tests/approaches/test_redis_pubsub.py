@@ -148,7 +148,7 @@ async def test_a_holder_that_lost_its_lock_still_says_what_it_ran() -> None:
 async def test_marks_are_forgotten_after_a_while() -> None:
     service, store = Service(ONCE), Store()
     worker = service.worker(FakeRedis(store))
-    await live(service, RedisPubSub(remember=2.0), [worker], until=2.0)
+    await live(service, RedisPubSub(remember=2.0, wait=1.0), [worker], until=2.0)
     assert store.get("done:report/1.0") is not None
     await asyncio.sleep(2.0)
     assert store.get("done:report/1.0") is None
@@ -163,3 +163,8 @@ async def test_an_instance_starts_no_run_beside_its_own_when_its_lock_ran_out() 
     story = [event.kind for event in service.seen("run.started", "run.finished")]
     assert story == ["run.started", "run.finished"] * (len(story) // 2)
     assert len(service.runs()) > 1
+
+
+def test_a_mark_forgotten_before_who_waits_looks_is_refused() -> None:
+    with pytest.raises(ValueError, match="remember must be more than wait, 5s, not 5s"):
+        RedisPubSub(remember=5.0)

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from harness.approaches.redis_streams import RedisStreams
-from harness.scenario.model import Job
+from harness.scenario.model import Job, Retry
 from tests.approaches.fake_redis import FakeRedis, Store
 from tests.approaches.link import Link, Trouble
 from tests.service import Service, live
@@ -150,3 +150,31 @@ async def test_asked_to_stop_it_acknowledges_its_message_and_takes_no_other() ->
     assert service.runs() == [("report", 0.1)]
     assert store.stream.pending == {}
     assert [message.due for message in store.stream.waiting] == [0.2]
+
+
+@pytest.mark.parametrize(("retry", "runs"), [(None, 1), (Retry(attempts=3, backoff=0.1), 3)])
+async def test_a_run_that_failed_after_its_retries_is_done(retry: Retry | None, runs: int) -> None:
+    service, store = Service(), Store()
+    worker = service.worker(FakeRedis(store), retry=retry)
+    worker.fail_runs("failing-job#1", 1.0)
+    await live(service, RedisStreams(), [worker], until=1.9)
+    assert service.runs_by_due() == {1.0: runs}
+    assert store.stream.pending == {}
+
+
+async def test_asked_to_stop_between_two_attempts_it_leaves_its_message_to_others() -> None:
+    service, store = Service(), Store()
+    worker = service.worker(FakeRedis(store), retry=Retry(attempts=3, backoff=5.0))
+    worker.fail_runs("failing-job#1", 1.0)
+    await live(service, RedisStreams(), [worker], until=1.9)
+    assert len(store.stream.pending) == 1
+
+
+async def test_a_run_that_was_cancelled_is_not_acknowledged() -> None:
+    service, store = Service(), Store()
+    living = asyncio.create_task(RedisStreams().run(service.worker(FakeRedis(store))))
+    await service.at(1.1)
+    living.cancel()
+    await asyncio.wait({living})
+    assert [event.error for event in service.seen("run.failed")] == ["cancelled"]
+    assert len(store.stream.pending) == 1

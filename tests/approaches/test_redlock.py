@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -161,3 +162,18 @@ def test_it_asks_for_independent_servers() -> None:
     approach = Redlock(nodes=3, node_timeout=0.02)
     assert approach.layout(Layout(replicas=1, persistent=True)) == Layout(nodes=3, persistent=True)
     assert approach.connection() == {"independent": True, "node_timeout": 0.02}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "problem"),
+    [
+        ({"nodes": 0}, "nodes must be 1 to 7, not 0"),
+        ({"nodes": 9}, "nodes must be 1 to 7, not 9"),
+        ({"nodes": 4}, "nodes must be odd: of 4, no more may fail than of 3"),
+        ({"ttl": 0.1}, "must be more than node_timeout, 100ms, not 100ms"),
+        ({"ttl": 0.002, "node_timeout": 0.001}, "node_timeout, 1ms, not 2ms"),
+    ],
+)
+def test_what_could_never_be_held_is_refused(parameters: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        Redlock(**parameters)

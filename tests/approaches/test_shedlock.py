@@ -98,3 +98,9 @@ async def test_locked_by_run_it_stays_locked() -> None:
     assert service.runs_by_due()[1.0] == 1
     assert service.seen("lease.released") == []
     assert handle("report@1") != handle("report")
+
+
+def test_a_least_time_longer_than_the_most_is_refused() -> None:
+    with pytest.raises(ValueError, match="at most lock_at_most_for, 2s, not 3s"):
+        ShedLock(lock_at_least_for=3.0)
+    ShedLock(lock_at_least_for=2.0, lock_at_most_for=2.0)

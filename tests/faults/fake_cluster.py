@@ -115,14 +115,17 @@ class FakeCluster:
     async def heal(self, worker: str) -> Landed:
         return await self._do("heal", worker)
 
-    async def skew(self, worker: str, jump: float, drift: float) -> Landed:
-        return await self._do("skew", worker, jump=jump, drift=drift)
+    async def skew(self, worker: str, key: str, jump: float, drift: float) -> Landed:
+        return await self._do("skew", worker, key=key, jump=jump, drift=drift)
 
-    async def unskew(self, worker: str) -> Landed:
-        return await self._do("unskew", worker)
+    async def unskew(self, worker: str, key: str) -> Landed:
+        return await self._do("unskew", worker, key=key)
 
-    async def fail_runs(self, worker: str, share: float, job: str | None) -> Landed:
-        return await self._do("fail_runs", worker, share=share, job=job)
+    async def fail_runs(self, worker: str, key: str, share: float, job: str | None) -> Landed:
+        return await self._do("fail_runs", worker, key=key, share=share, job=job)
+
+    async def pass_runs(self, worker: str, key: str) -> Landed:
+        return await self._do("pass_runs", worker, key=key)
 
     async def forget(self, lease: HeldLease) -> Landed:
         landed = await self._do("forget", lease.worker)

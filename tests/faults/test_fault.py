@@ -206,16 +206,16 @@ DOES: dict[str, tuple[str, Any, str | None, Any, dict[str, Any]]] = {
     "refuse": ("refuse", None, "heal", None, {}),
     "clock-skew": (
         "skew",
-        {"jump": -1.0, "drift": 0.01},
+        {"key": "it#1", "jump": -1.0, "drift": 0.01},
         "unskew",
-        None,
+        {"key": "it#1"},
         {"jump": -1.0, "drift": 0.01},
     ),
     "failing-job": (
         "fail_runs",
-        {"share": 0.3, "job": "report"},
-        "fail_runs",
-        {"share": 0.0, "job": "report"},
+        {"key": "it#1", "share": 0.3, "job": "report"},
+        "pass_runs",
+        {"key": "it#1"},
         {"share": 0.3, "failing": "report"},
     ),
     "coordinator-restart": (
@@ -249,9 +249,9 @@ async def test_a_fault_does_its_work_to_all_its_targets_and_undoes_it(name: str)
     cluster = FakeCluster()
     fault = read(name, **WRITTEN[name])
     first, _, third = cluster.nodes if fault.hits_nodes else cluster.workers
-    assert await fault.apply(cluster, [first, third]) == Landed(0.0, "simulated")
+    assert await fault.apply(cluster, [first, third], "it#1") == Landed(0.0, "simulated")
     if undo is not None:
-        await fault.undo(cluster, [first, third])
+        await fault.undo(cluster, [first, third], "it#1")
     assert cluster.operations() == [
         (operation, whom) for operation in (apply, undo) if operation for whom in (first, third)
     ]
@@ -264,8 +264,8 @@ async def test_a_fault_does_its_work_to_all_its_targets_and_undoes_it(name: str)
 async def test_the_clock_of_a_coordinator_is_shifted_and_shifted_back() -> None:
     cluster = FakeCluster()
     skew = read("clock-skew", target="coordinator", at="1s", jump="2s", nodes=1)
-    await skew.apply(cluster, ["redis-1"])
-    await skew.undo(cluster, ["redis-1"])
+    await skew.apply(cluster, ["redis-1"], "it#1")
+    await skew.undo(cluster, ["redis-1"], "it#1")
     assert cluster.operations() == [("shift_node_clock", "redis-1")] * 2
     assert cluster.asked == [{"seconds": 2.0}, {"seconds": -2.0}]
 
@@ -288,7 +288,8 @@ async def test_a_load_spike_is_there_once_one_of_its_jobs_is_seen() -> None:
     loop = asyncio.get_running_loop()
     loop.call_later(0.1, cluster.see, "run.started", "worker-1", "report")
     loop.call_later(0.3, cluster.see, "lease.requested", "worker-1", "spike-2")
-    landed = await read("load-spike", **WRITTEN["load-spike"]).apply(cluster, cluster.workers)
+    spike = read("load-spike", **WRITTEN["load-spike"])
+    landed = await spike.apply(cluster, cluster.workers, "it#1")
     assert (landed.at, landed.mechanism) == (pytest.approx(0.3), "schedule")
     assert cluster.done == []
 
@@ -297,7 +298,22 @@ async def test_a_load_spike_is_there_once_one_of_its_jobs_is_seen() -> None:
 async def test_a_load_spike_that_nobody_sees_has_failed() -> None:
     cluster = FakeCluster()
     with pytest.raises(NotLanded, match=r"none of its jobs was seen for 5\.5 s"):
-        await read("load-spike", **WRITTEN["load-spike"]).apply(cluster, cluster.workers)
+        await read("load-spike", **WRITTEN["load-spike"]).apply(cluster, cluster.workers, "it#1")
+
+
+@pytest.mark.virtual_time
+async def test_who_has_no_connection_needs_no_reset() -> None:
+    cluster = FakeCluster()
+    reset = read("reset", target="all", at="1s")
+    cluster.fails["reset", "worker-2"].append(TargetGone("worker-2 has no open connection"))
+    assert await reset.apply(cluster, cluster.workers, "it#1") == Landed(0.0, "simulated")
+    for worker in cluster.workers:
+        cluster.fails["reset", worker].append(TargetGone(f"{worker} has no open connection"))
+    with pytest.raises(TargetGone):
+        await reset.apply(cluster, cluster.workers, "it#1")
+    cluster.fails["reset", "worker-2"].append(NotLanded("it would not break"))
+    with pytest.raises(NotLanded, match="it would not break"):
+        await reset.apply(cluster, cluster.workers, "it#1")
 
 
 @pytest.mark.virtual_time
@@ -317,7 +333,7 @@ async def test_an_expiry_forgets_what_its_targets_hold_each_system_once() -> Non
             extra={"handle": held[0].handle},
         )
     )
-    await Expire(target=Target(Form.HOLDER), at=1.0).apply(cluster, ["worker-1"])
+    await Expire(target=Target(Form.HOLDER), at=1.0).apply(cluster, ["worker-1"], "it#1")
     assert cluster.operations() == [("forget", "worker-1"), ("forget", "worker-1")]
 
 
@@ -328,13 +344,13 @@ async def test_an_expiry_is_content_with_what_is_still_held() -> None:
         cluster.see("lease.granted", worker)
     expire = Expire(target=Target(Form.ALL), at=1.0)
     cluster.fails["forget", "worker-1"].append(TargetGone("given up"))
-    await expire.apply(cluster, ["worker-1", "worker-2"])
+    await expire.apply(cluster, ["worker-1", "worker-2"], "it#1")
     # But not where something could not be forgotten.
     cluster.see("lease.granted", "worker-2")
     cluster.fails["forget", "worker-1"].append(TargetGone("given up"))
     cluster.fails["forget", "worker-2"].append(NotLanded("it would not"))
     with pytest.raises(NotLanded, match="it would not"):
-        await expire.apply(cluster, cluster.workers)
+        await expire.apply(cluster, cluster.workers, "it#1")
 
 
 @pytest.mark.virtual_time
@@ -342,7 +358,7 @@ async def test_an_expiry_needs_somebody_who_holds_something() -> None:
     cluster = FakeCluster()
     cluster.see("lease.granted", "worker-2")
     with pytest.raises(TargetGone, match="worker-1 held no lease any more"):
-        await Expire(target=Target(Form.HOLDER), at=1.0).apply(cluster, ["worker-1"])
+        await Expire(target=Target(Form.HOLDER), at=1.0).apply(cluster, ["worker-1"], "it#1")
 
 
 async def land(target: str, at: float) -> Landed:

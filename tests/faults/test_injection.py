@@ -14,6 +14,7 @@ from harness.faults.coordinator_restart import CoordinatorRestart
 from harness.faults.crash import Crash
 from harness.faults.delay import Delay
 from harness.faults.expire import Expire
+from harness.faults.failing_job import FailingJob
 from harness.faults.fault import Fault
 from harness.faults.injection import inject_all
 from harness.faults.partition import Partition
@@ -313,6 +314,15 @@ async def test_a_failover_lasts_from_the_crash_until_another_node_leads() -> Non
     ]
 
 
+async def test_a_failover_that_the_end_of_the_trial_cuts_off_has_failed() -> None:
+    cluster = FakeCluster()
+    cluster.takes["fail_over"] = 1.5
+    await inject(cluster, planned(CoordinatorFailover(at=1.0)), until=2.0)
+    assert cluster.operations() == [("fail_over", "redis-1")]
+    assert cluster.faults() == [("fault.failed", "coordinator-failover#1", 2.0)]
+    assert "cut off" in (cluster.events[0].error or "")
+
+
 async def test_the_end_of_the_trial_brings_the_coordinator_back() -> None:
     cluster = FakeCluster()
     outage = CoordinatorOutage(at=1.0, nodes=1, **{"for": 60.0})  # type: ignore[arg-type]
@@ -340,6 +350,28 @@ async def test_a_herd_is_let_go_at_one_instant() -> None:
         *((1.0, "pause", worker) for worker in cluster.workers),
         *((1.2, "resume", worker) for worker in cluster.workers),
     ]
+
+
+async def test_a_herd_is_whoever_is_there_once_patience_ends() -> None:
+    cluster = FakeCluster()
+    cluster.see("worker.exited", "worker-2")
+    await inject(cluster, planned(ThunderingHerd(at=1.0)))
+    assert cluster.faults() == [
+        ("fault.injected", "thundering-herd#1", 6.0),
+        ("fault.healed", "thundering-herd#1", 6.2),
+    ]
+    assert cluster.events[0].targets == ("worker-1", "worker-3")
+
+
+async def test_faults_of_one_kind_undo_each_their_own() -> None:
+    cluster = FakeCluster(workers=1)
+    failing = FailingJob(at=1.0, **{"for": 2.0})  # type: ignore[arg-type]
+    await inject(cluster, planned(failing, 1.0, 1), planned(failing, 2.0, 2))
+    assert cluster.operations() == [
+        *[("fail_runs", "worker-1")] * 2,
+        *[("pass_runs", "worker-1")] * 2,
+    ]
+    assert [asked["key"] for asked in cluster.asked] == ["failing-job#1", "failing-job#2"] * 2
 
 
 async def test_what_is_momentary_and_fails_has_nothing_to_undo() -> None:

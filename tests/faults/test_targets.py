@@ -109,6 +109,37 @@ async def test_who_is_down_is_waited_for(target: str | int) -> None:
     assert cluster.now() == pytest.approx(0.5)
 
 
+async def test_all_are_those_that_are_left_once_patience_ends() -> None:
+    cluster = FakeCluster(workers=4)
+    targets = Targets(cluster, 7, patience=1.0)
+    cluster.see("worker.exited", "worker-2")
+    async with targets.chosen(due(crash("worker-3"))):
+        async with targets.chosen(due(crash("all", 2))) as victims:
+            assert victims == ("worker-1", "worker-4")
+        assert cluster.now() == pytest.approx(1.0)
+    for worker in cluster.workers:
+        cluster.see("worker.exited", worker)
+    with pytest.raises(NotLanded, match="no target: all matched no worker for 1 s"):
+        await chosen(cluster, "all")
+
+
+async def test_all_of_a_fault_that_shares_them_are_also_those_that_come_back() -> None:
+    cluster = FakeCluster()
+    cluster.see("worker.exited", "worker-2")
+    targets = Targets(cluster, 7, patience=1.0)
+    async with (
+        targets.chosen(due(crash("worker-3"))),
+        targets.chosen(due(planned(FailingJob(at=1.0)))) as victims,
+    ):
+        assert victims == cluster.workers
+    assert cluster.now() == 0.0
+    for worker in cluster.workers:
+        cluster.see("worker.exited", worker)
+    with pytest.raises(NotLanded, match="all matched no worker for 1 s"):
+        async with Targets(cluster, 7, patience=1.0).chosen(due(planned(FailingJob(at=0.0)))):
+            pass
+
+
 @pytest.mark.parametrize("target", ["running", "holder", "leader"])
 async def test_patience_ends(target: str) -> None:
     cluster = FakeCluster()

@@ -37,10 +37,10 @@ async def test_a_crash_ends_the_process_and_its_end_starts_another(trials: Trial
     crash = fault("crash", restart_after=0.1)
     async with trials.open("uncoordinated") as trial:
         before, bystander = trial.pids()[VICTIM], trial.pids()[OTHER]
-        await crash.apply(trial.cluster, [VICTIM])
+        await crash.apply(trial.cluster, [VICTIM], "it#1")
         assert not is_alive(before)
         assert VICTIM not in trial.pids()
-        await crash.undo(trial.cluster, [VICTIM])
+        await crash.undo(trial.cluster, [VICTIM], "it#1")
         assert trial.pids()[VICTIM] != before
         assert await trial.writes(VICTIM)
         assert trial.pids()[OTHER] == bystander
@@ -51,7 +51,7 @@ async def test_a_pause_stops_the_process_and_its_end_continues_it(trials: Trials
     async with trials.open("uncoordinated") as trial:
         pid, bystander = trial.pids()[VICTIM], trial.pids()[OTHER]
         assert state_of(pid) != "T"
-        await pause.apply(trial.cluster, [VICTIM])
+        await pause.apply(trial.cluster, [VICTIM], "it#1")
         assert state_of(pid) == "T"
         assert state_of(bystander) != "T"
         # What it wrote before may still be on its way; then it is silent, and the other is not.
@@ -60,7 +60,7 @@ async def test_a_pause_stops_the_process_and_its_end_continues_it(trials: Trials
         assert await trial.writes(OTHER)
         assert trial.written(VICTIM) == written
         assert state_of(pid) == "T"
-        await pause.undo(trial.cluster, [VICTIM])
+        await pause.undo(trial.cluster, [VICTIM], "it#1")
         assert state_of(pid) != "T"
         assert await trial.writes(VICTIM)
         assert trial.pids()[VICTIM] == pid
@@ -87,7 +87,7 @@ async def test_a_partition_cuts_the_direction_that_it_names(
             assert await asking.answers("PING", "+PONG")
             key = f"{trial.namespace}:probe"
             assert await listening.answers(f"SUBSCRIBE {key}", ":1")
-            await partition.apply(trial.cluster, [VICTIM])
+            await partition.apply(trial.cluster, [VICTIM], "it#1")
             # A request, and something that the server says without being asked.
             asking.say(f"INCR {key}")
             assert await direct.answers(f"PUBLISH {key} news", ":1")
@@ -98,7 +98,7 @@ async def test_a_partition_cuts_the_direction_that_it_names(
             async with Client.at(*cut) as latecomer:
                 latecomer.say("PING")
                 assert not await latecomer.hears("+PONG", SILENCE)
-            await partition.undo(trial.cluster, [VICTIM])
+            await partition.undo(trial.cluster, [VICTIM], "it#1")
             assert await asking.hears(":1")
             assert replies_pass or await listening.hears("news")
             assert await direct.answers(f"GET {key}", "1")
@@ -111,7 +111,7 @@ async def test_an_expiry_deletes_the_key_in_redis(trials: Trials) -> None:
         async with Client.at(node.host, node.port) as direct:
             command = f"EXISTS {trial.namespace}:report"
             assert await direct.answers(command, ":1")
-            await fault("expire").apply(trial.cluster, [lease.worker])
+            await fault("expire").apply(trial.cluster, [lease.worker], "it#1")
             assert await direct.answers(command, ":0")
 
 
@@ -121,7 +121,7 @@ async def test_an_expiry_ends_the_session_in_zookeeper(trials: Trials) -> None:
         (node,) = trial.ground.servers["zookeeper"].nodes
         session = f"0x{int((lease.handle or '').partition(':')[0], 16):x}".encode()
         assert session in await _dump(node.host, node.port)
-        await fault("expire").apply(trial.cluster, [lease.worker])
+        await fault("expire").apply(trial.cluster, [lease.worker], "it#1")
         assert session not in await _dump(node.host, node.port)
 
 
@@ -151,7 +151,7 @@ async def test_an_expiry_ends_the_backend_in_postgres(trials: Trials) -> None:
             locks = "select count(*) from pg_locks where locktype = 'advisory' and pid = %s"
             backends = "select count(*) from pg_stat_activity where pid = %s"
             assert (await counted(locks), await counted(backends)) == (1, 1)
-            await fault("expire").apply(trial.cluster, [lease.worker])
+            await fault("expire").apply(trial.cluster, [lease.worker], "it#1")
             assert (await counted(locks), await counted(backends)) == (0, 0)
 
 
@@ -164,7 +164,7 @@ async def test_a_cut_that_does_not_cut_has_not_landed(
     async with trials.open("redis-lock") as trial:
         monkeypatch.setattr(Link, "stall", lambda link, direction: 0)
         with pytest.raises(NotLanded, match="still answered"):
-            await fault("partition", for_=1.0).apply(trial.cluster, [VICTIM])
+            await fault("partition", for_=1.0).apply(trial.cluster, [VICTIM], "it#1")
 
 
 async def test_a_heal_that_does_not_heal_has_not_landed(
@@ -172,11 +172,11 @@ async def test_a_heal_that_does_not_heal_has_not_landed(
 ) -> None:
     partition = fault("partition", for_=1.0)
     async with trials.open("redis-lock") as trial:
-        await partition.apply(trial.cluster, [VICTIM])
+        await partition.apply(trial.cluster, [VICTIM], "it#1")
         monkeypatch.setattr(links, "_PATIENCE", SILENCE)
         monkeypatch.setattr(Link, "heal", lambda link: None)
         with pytest.raises(NotLanded, match="not answered"):
-            await partition.undo(trial.cluster, [VICTIM])
+            await partition.undo(trial.cluster, [VICTIM], "it#1")
 
 
 @pytest.mark.parametrize("kind", ["crash", "pause"])
@@ -189,4 +189,4 @@ async def test_a_signal_that_is_not_sent_has_not_landed(
             planted.setattr(workers, "_PATIENCE", SILENCE)
             planted.setattr(WorkerProcess, "send", lambda process, number: None)
             with pytest.raises(NotLanded):
-                await fault(kind, **params).apply(trial.cluster, [VICTIM])
+                await fault(kind, **params).apply(trial.cluster, [VICTIM], "it#1")

@@ -9,8 +9,10 @@ from random import Random
 import psutil
 import pytest
 
-from harness.faults.cluster import Direction, NotLanded
+from harness.faults.cluster import Direction, NotLanded, TargetGone
+from harness.faults.reset import Reset
 from harness.runtimes.proxy import Link
+from harness.scenario.target import Form, Target
 from tests.live.clients import SILENCE, Client, link_of
 from tests.live.processes import becomes_true
 from tests.live.trials import Trials
@@ -150,6 +152,22 @@ async def test_a_reset_while_connections_are_refused_keeps_the_worker_out(trials
         assert not ports_of(victim)
         await trial.cluster.heal(VICTIM)
         assert await becomes_true(lambda: ports_of(victim))
+
+
+async def test_a_reset_of_several_leaves_out_who_has_no_connection(trials: Trials) -> None:
+    async with trials.open("redis-lock") as trial:
+        victim, other = trial.pids()[VICTIM], trial.pids()[OTHER]
+        reset = Reset(target=Target(Form.ALL), at=1.0)
+        await trial.cluster.refuse(VICTIM)
+        await trial.cluster.reset(VICTIM)
+        assert not ports_of(victim)
+        assert await becomes_true(lambda: ports_of(other))
+        before = ports_of(other)
+        landed = await reset.apply(trial.cluster, [VICTIM, OTHER], "reset#1")
+        assert landed.mechanism == "proxy-reset"
+        assert not before & ports_of(other)
+        with pytest.raises(TargetGone, match="no open connection"):
+            await reset.apply(trial.cluster, [VICTIM], "reset#2")
 
 
 async def test_packets_cannot_be_lost(trials: Trials) -> None:

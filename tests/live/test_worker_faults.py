@@ -96,13 +96,13 @@ async def test_a_stop_that_is_not_heard_has_not_landed(
 async def test_a_skewed_worker_runs_by_its_own_clock(trials: Trials) -> None:
     async with trials.open("uncoordinated") as trial:
         assert max(early(await trial.next("run.started", VICTIM, 2))) <= 0
-        landed = await trial.cluster.skew(VICTIM, JUMP, 0.0)
+        landed = await trial.cluster.skew(VICTIM, "fault", JUMP, 0.0)
         assert landed.mechanism == "worker-clock"
         # What it slept for already still comes by the old clock.
         await trial.next("run.started", VICTIM)
         assert min(early(await trial.next("run.started", VICTIM, 2))) > JUMP / 2
         assert max(early(await trial.next("run.started", OTHER, 2))) <= 0
-        healed = await trial.cluster.unskew(VICTIM)
+        healed = await trial.cluster.unskew(VICTIM, "fault")
         assert healed.mechanism == "worker-clock"
         await trial.next("run.started", VICTIM)
         assert max(early(await trial.next("run.started", VICTIM, 2))) <= 0
@@ -114,40 +114,75 @@ async def test_a_skewed_worker_runs_by_its_own_clock(trials: Trials) -> None:
 
 async def test_a_drifting_clock_gains_more_and_more(trials: Trials) -> None:
     async with trials.open("uncoordinated") as trial:
-        await trial.cluster.skew(VICTIM, 0.0, 0.2)
+        await trial.cluster.skew(VICTIM, "fault", 0.0, 0.2)
         ahead = early(await trial.next("run.started", VICTIM, 5))
         assert ahead[-1] > ahead[1] > 0
 
 
-async def test_who_starts_again_knows_nothing_of_its_skew(trials: Trials) -> None:
+async def test_what_is_in_effect_is_in_effect_for_who_starts_again(trials: Trials) -> None:
     async with trials.open("uncoordinated") as trial:
-        await trial.cluster.skew(VICTIM, JUMP, 0.0)
-        await trial.cluster.fail_runs(VICTIM, 1.0, None)
+        await trial.cluster.skew(VICTIM, "clock-skew#1", JUMP, 0.0)
+        await trial.cluster.fail_runs(VICTIM, "failing-job#1", 1.0, None)
         await trial.cluster.kill(VICTIM)
+        # Told while it is down.
+        await trial.cluster.skew(VICTIM, "clock-skew#2", -JUMP / 2, 0.0)
+        since = len(trial.events.seen)
         await trial.cluster.start(VICTIM)
-        assert max(early(await trial.next("run.started", VICTIM, 2))) <= 0
-        assert await trial.next("run.finished", VICTIM)
+        failed = await trial.next("run.failed", VICTIM, 2)
+        ahead = early(trial.of("run.started", VICTIM, since))
+        # From its first due time on.
+        assert JUMP > max(ahead) >= min(ahead) > JUMP / 4
+        assert {event.error for event in failed} == {"job failed"}
+        assert not trial.of("run.finished", VICTIM, since)
+        assert [event.fault for event in trial.of("worker.told", VICTIM, since)] == [
+            "clock-skew#1",
+            "failing-job#1",
+            "clock-skew#2",
+        ]
+        await trial.cluster.stop(VICTIM)
+        await trial.cluster.pass_runs(VICTIM, "failing-job#1")
+        await trial.cluster.unskew(VICTIM, "clock-skew#1")
+        await trial.cluster.unskew(VICTIM, "clock-skew#2")
+        since = len(trial.events.seen)
+        await trial.cluster.start(VICTIM)
+        await trial.next("run.finished", VICTIM, 2)
+        assert max(early(trial.of("run.started", VICTIM, since))) <= 0
+        assert not trial.of("worker.told", VICTIM, since)
+
+
+async def test_each_undoes_its_own(trials: Trials) -> None:
+    async with trials.open("uncoordinated") as trial:
+        await trial.cluster.skew(VICTIM, "clock-skew#1", JUMP, 0.0)
+        await trial.cluster.skew(VICTIM, "clock-skew#2", 1.0, 0.0)
+        await trial.cluster.fail_runs(VICTIM, "failing-job#1", 1.0, None)
+        await trial.cluster.fail_runs(VICTIM, "failing-job#2", 0.5, None)
+        await trial.cluster.unskew(VICTIM, "clock-skew#2")
+        await trial.cluster.pass_runs(VICTIM, "failing-job#2")
+        await trial.next("run.started", VICTIM)
+        assert min(early(await trial.next("run.started", VICTIM, 2))) > JUMP / 2
+        await trial.next("run.failed", VICTIM, 3)
+        assert not trial.of("run.finished", VICTIM)
 
 
 async def test_runs_fail_until_they_are_let_succeed(trials: Trials) -> None:
     async with trials.open("uncoordinated") as trial:
-        landed = await trial.cluster.fail_runs(VICTIM, 1.0, None)
+        landed = await trial.cluster.fail_runs(VICTIM, "fault", 1.0, None)
         assert landed.mechanism == "worker"
         since = len(trial.events.seen)
         failed = await trial.next("run.failed", VICTIM, 2)
         assert {event.error for event in failed} == {"job failed"}
         assert not trial.of("run.finished", VICTIM, since)
         assert not trial.of("run.failed", OTHER)
-        await trial.cluster.fail_runs(VICTIM, 0.0, None)
+        await trial.cluster.pass_runs(VICTIM, "fault")
         await trial.next("run.finished", VICTIM, 2)
 
 
 async def test_only_runs_of_that_job_fail(trials: Trials) -> None:
     async with trials.open("uncoordinated") as trial:
-        await trial.cluster.fail_runs(VICTIM, 1.0, "billing")
+        await trial.cluster.fail_runs(VICTIM, "fault", 1.0, "billing")
         await trial.next("run.finished", VICTIM, 2)
         assert not trial.of("run.failed", VICTIM)
-        await trial.cluster.fail_runs(VICTIM, 1.0, "report")
+        await trial.cluster.fail_runs(VICTIM, "fault", 1.0, "report")
         assert await trial.next("run.failed", VICTIM)
 
 
@@ -158,18 +193,20 @@ async def test_who_does_not_listen_was_not_skewed(
     async with trials.open("uncoordinated") as trial:
         await trial.cluster.pause(VICTIM)
         with pytest.raises(NotLanded, match="as it was told"):
-            await trial.cluster.skew(VICTIM, JUMP, 0.0)
+            await trial.cluster.skew(VICTIM, "fault", JUMP, 0.0)
         await trial.cluster.resume(VICTIM)
 
 
-async def test_who_dies_before_it_listens_was_not_skewed(trials: Trials) -> None:
+async def test_who_dies_before_it_listens_is_skewed_when_it_starts_again(trials: Trials) -> None:
     async with trials.open("uncoordinated") as trial:
         await trial.cluster.pause(VICTIM)
-        skewing = asyncio.ensure_future(trial.cluster.skew(VICTIM, JUMP, 0.0))
+        skewing = asyncio.ensure_future(trial.cluster.skew(VICTIM, "clock-skew#1", JUMP, 0.0))
         await asyncio.sleep(0)
         await trial.cluster.kill(VICTIM)
-        with pytest.raises(TargetGone):
-            await skewing
+        await skewing
+        assert not trial.of("worker.told", VICTIM)
+        await trial.cluster.start(VICTIM)
+        assert min(early(await trial.next("run.started", VICTIM, 2))) > JUMP / 2
 
 
 # Standing still at an event
@@ -239,7 +276,7 @@ async def test_who_stands_still_does_nothing_but_what_it_is_told(
         started, worker = await trap.caught()
         assert "held" not in started.extra
         # It hears of its clock all the same: what hits a worker at an event hits it there.
-        await trial.cluster.skew(worker, JUMP, 0.0)
+        await trial.cluster.skew(worker, "fault", JUMP, 0.0)
         await asyncio.sleep(2 * started.at)
         assert trial.of("run.started", worker) == [started]
         assert not trial.of("run.finished", worker)

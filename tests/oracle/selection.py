@@ -10,6 +10,10 @@ from dataclasses import dataclass
 EVERYTHING = "HARNESS_ORACLE"
 
 
+# Seconds for all scenarios together.
+PATIENCE = 7200 if os.environ.get(EVERYTHING) == "all" else 500
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """A scenario in the table. `duration` in which what it is about happens; None for its own.

@@ -15,11 +15,11 @@ from harness.history.reading import History
 from tests.command import Ran
 from tests.conftest import Need, RunOnce
 from tests.oracle.rows import BOUNDS, ORACLE, SOURCES
-from tests.oracle.selection import MISFITS, SELECTED, runs_live
+from tests.oracle.selection import MISFITS, PATIENCE, SELECTED, runs_live
 from tests.oracle.table import Bound, Row, measured
 
-# The first test of a scenario waits for its run.
-pytestmark = pytest.mark.timeout(400)
+# A test waits for the run of its scenario, and for those before it.
+pytestmark = pytest.mark.timeout(PATIENCE)
 
 MECHANISMS = {"process": "server-side", "sim": "simulated"}
 
@@ -29,14 +29,14 @@ MARGIN = {"process": 0.3, "sim": 0.05}  # s
 
 
 def in_sim(*values: Any, scenario: str) -> Any:
-    """A case that is run in simulation; those of a scenario by one process, as it is run once."""
-    marks = (pytest.mark.scenarios, pytest.mark.xdist_group(scenario))
+    """A case that is run in simulation."""
+    marks = (pytest.mark.scenarios, pytest.mark.scenario(scenario))
     return pytest.param("sim", *values, marks=marks, id="-".join(["sim", *map(str, values)]))
 
 
 def live(*values: Any, scenario: str) -> Any:
     """The same on real coordinators."""
-    marks = (pytest.mark.live, pytest.mark.xdist_group(scenario))
+    marks = (pytest.mark.live, pytest.mark.scenario(scenario))
     return pytest.param("process", *values, marks=marks, id="-".join(["live", *map(str, values)]))
 
 
@@ -144,7 +144,8 @@ def test_the_closed_form_holds(
 
 def test_every_row_has_a_source_and_a_scenario_that_is_run() -> None:
     assert {row.source for row in ORACLE} == SOURCES.keys()
-    assert {one.scenario for one in (*ORACLE, *BOUNDS)} == SELECTED.keys()
+    scenarios = {row.scenario for row in ORACLE} | {bound.scenario for bound in BOUNDS}
+    assert scenarios == SELECTED.keys()
     assert len(ORACLE) == len({str(row) for row in ORACLE}) >= 80
 
 
@@ -328,3 +329,62 @@ def _next(history: History, after: float, kind: str, **fields: str | None) -> Ev
         and event.at > after
         and all(getattr(event, name) == value for name, value in fields.items())
     )
+
+
+@pytest.mark.parametrize("runtime", both(scenario="thundering-herd"))
+def test_a_herd_comes_at_one_instant(runtime: str, ran: Callable[[str], Ran]) -> None:
+    history = ran("thundering-herd").history("redis-lock")
+    herds = [event for event in history.events if event.type == "thundering-herd"]
+    held = [event.at for event in herds if event.kind == "fault.injected"]
+    let_go = [event.at for event in herds if event.kind == "fault.healed"]
+    assert len(held) == len(let_go) >= 3
+    asked = [event for event in history.events if event.kind == "lease.requested"]
+    for since, until in zip(held, let_go, strict=True):
+        # Nobody asked while all were held, though a due time came; then all did, at once.
+        assert not [event for event in asked if since + MARGIN[runtime] / 3 < event.at < until]
+        after = {event.worker for event in asked if until <= event.at < until + MARGIN[runtime]}
+        assert after == set(history.trial.workers)
+
+
+@pytest.mark.parametrize("runtime", both(scenario="load-spike"))
+def test_a_spike_has_its_jobs_and_ends(runtime: str, ran: Callable[[str], Ran]) -> None:
+    history = ran("load-spike").history("zookeeper-leader")
+    spikes = {job.name: job for job in history.trial.jobs if job.until is not None}
+    assert len(spikes) == 20
+    runs = [event for event in history.events if event.kind == "run.started"]
+    seen = [event for event in runs if event.job in spikes]
+    assert {event.job for event in seen} == spikes.keys()
+    assert all(
+        spikes[str(e.job)].first <= (e.due or 0) < (spikes[str(e.job)].until or 0) for e in seen
+    )
+    assert max(event.due or 0 for event in runs) > max(event.due or 0 for event in seen)
+
+
+@pytest.mark.parametrize("runtime", both(scenario="slow-network"))
+def test_a_slow_link_makes_a_lease_late_and_a_healed_one_does_not(
+    runtime: str, ran: Callable[[str], Ran]
+) -> None:
+    history = ran("slow-network").history("redis-lock")
+    (slow,) = (e.at for e in history.events if e.kind == "fault.injected" and e.type == "delay")
+    (fast,) = (e.at for e in history.events if e.kind == "fault.healed" and e.type == "delay")
+    asked = {e.lease: e.at for e in history.events if e.kind == "lease.requested"}
+    waits = [
+        (asked[e.lease], e.at - asked[e.lease]) for e in history.events if e.kind == "lease.granted"
+    ]
+    assert min(wait for at, wait in waits if slow < at < fast - 1) >= 0.15
+    assert min(wait for at, wait in waits if at < slow or fast < at) < 0.15
+
+
+@pytest.mark.parametrize("runtime", both(scenario="rolling-deploy"))
+def test_who_is_stopped_says_goodbye_and_comes_back(
+    runtime: str, ran: Callable[[str], Ran]
+) -> None:
+    history = ran("rolling-deploy").history("redis-lock")
+    for stop in (e for e in history.events if e.kind == "fault.injected"):
+        (victim,) = stop.targets or ()
+        own = [e for e in _in_order(history) if e.worker == victim and e.at >= stop.at - 1.5]
+        kinds = [e.kind for e in own if e.kind.startswith("worker.")][:4]
+        assert kinds == ["worker.stopping", "worker.exited", "worker.started", "worker.ready"], stop
+        assert next(e for e in own if e.kind == "worker.exited").code == 0
+        (back,) = (e.at for e in own if e.kind == "worker.ready")
+        assert any(e.kind == "lease.requested" and e.at > back for e in own), victim

@@ -1,12 +1,27 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
-from harness.report.labels import labels
+from harness.approaches import APPROACHES
+from harness.faults import FAULTS
+from harness.faults.when import When
+from harness.report.labels import NUMBERS, labels
 from harness.report.model import Comparison
+from harness.scenario.duration import Seconds
+from harness.scenario.model import (
+    CircuitBreaker,
+    Clocks,
+    Job,
+    Layout,
+    LogNormal,
+    Retry,
+    Scenario,
+    Takes,
+)
 from tests.report.conftest import HOSTILE
 
 SETTING = {
@@ -84,3 +99,40 @@ def test_hostile_names_become_harmless_lines_that_differ(make: SimpleNamespace) 
     found = named(hostile, replace(hostile, runtime=HOSTILE))
     assert len(set(found)) == 2
     assert all(label.isprintable() for label in found)
+
+
+def test_what_is_no_time_is_told_without_a_unit(make: SimpleNamespace) -> None:
+    def tuned(factor: float, share: float) -> Comparison:
+        retry = {"attempts": 3, "backoff": 0.1, "factor": factor, "jitter": share}
+        faults = [{"type": "loss", "target": "all", "jitter": 0.5, "share": share}]
+        return made(make, setting={**SETTING, "retry": retry, "faults": faults})
+
+    assert named(tuned(2.0, 0.5), tuned(1.5, 0.25)) == [
+        "worker-crash (loss.share 0.5, retry.factor 2, retry.jitter 0.5)",
+        "worker-crash (loss.share 0.25, retry.factor 1.5, retry.jitter 0.25)",
+    ]
+
+
+def _plain_numbers(kind: type) -> Iterator[str]:
+    """The fields of a class that have a fraction and are no times."""
+    for name, hint in get_type_hints(kind, include_extras=True).items():
+        if get_origin(hint) is not ClassVar and _is_plain_number(hint):
+            yield name
+
+
+def _is_plain_number(hint: Any) -> bool:
+    if hint is float:
+        return True
+    [time], args = Seconds.__metadata__, get_args(hint)
+    if any(isinstance(one, type(time)) for one in args):
+        return False
+    # What is either a time or a distribution says so in a way of its own.
+    return hint != Takes and any(map(_is_plain_number, args))
+
+
+def test_every_number_that_is_no_time_is_known() -> None:
+    owners = [Scenario, Job, LogNormal, CircuitBreaker, Layout, Clocks, When]
+    owners += [*FAULTS.values(), *APPROACHES.values()]
+    found = {name for owner in owners for name in _plain_numbers(owner)}
+    assert found == NUMBERS - {"factor", "retry.jitter"}
+    assert set(_plain_numbers(Retry)) == {"factor", "jitter"}

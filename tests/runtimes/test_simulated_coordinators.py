@@ -430,7 +430,7 @@ def test_what_is_done_twice_from_one_seed_is_the_same() -> None:
         await at(cluster, 2.2)
         await cluster.fail_over("redis-1", 0.5)
         await cluster.lose("worker-3", 0.3, "both")
-        await cluster.skew("worker-4", 0.3, 0.01)
+        await cluster.skew("worker-4", "fault", 0.3, 0.01)
         await at(cluster, 9.0)
         await cluster.drain(5.0)
         await cluster.close()

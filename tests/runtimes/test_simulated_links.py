@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from harness.faults.cluster import NotLanded, TargetGone
+from harness.faults.cluster import Landed, NotLanded, TargetGone
+from harness.faults.reset import Reset
 from harness.runtimes.simulated import SimulatedCluster
 from harness.scenario.model import Layout
+from harness.scenario.target import Form, Target
 from tests.runtimes.simulated_trials import Events, at, begun
 
 pytestmark = pytest.mark.simulated
@@ -90,6 +92,22 @@ async def test_a_reset_ends_what_is_bound_to_a_connection() -> None:
     await at(cluster, 2.4)
     # New connections may be opened at once.
     assert [event.due for event in events.after(1.2, "lease.granted")] == [2.0]
+    await cluster.close()
+
+
+async def test_a_reset_of_several_leaves_out_who_has_no_connection() -> None:
+    cluster, events = await begun("redis-lock")
+    reset = Reset(target=Target(Form.ALL), at=1.0)
+    await cluster.refuse("worker-1")
+    await cluster.reset("worker-1")
+    landed = await reset.apply(cluster, cluster.workers, "reset#1")
+    assert landed == Landed(0.0, "simulated")
+    # Both have none now.
+    with pytest.raises(TargetGone, match="no open connection"):
+        await reset.apply(cluster, cluster.workers, "reset#2")
+    await at(cluster, 2.8)
+    await another_is_served(cluster, events)
+    await reset.apply(cluster, cluster.workers, "reset#3")
     await cluster.close()
 
 

@@ -1,6 +1,6 @@
 """A small catalog, and reading against it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -31,7 +31,9 @@ class Nothing:
 @dataclass(frozen=True, kw_only=True)
 class When:
     kind: str
+    nth: int = 1
     after: Seconds = 0.0
+    fault: str | None = None
 
 
 @pydantic_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -49,6 +51,14 @@ class Pause:
         if self.at is None and self.every is None and self.when is None:
             raise ValueError("give a time: at, every or when")
         return self
+
+    @property
+    def lasts(self) -> float:
+        return self.for_
+
+    def misfits(self, duration: float) -> Iterator[tuple[str, str]]:
+        if self.for_ >= duration:
+            yield "for", "takes all of it"
 
     def times(self, duration: float) -> list[float]:
         return [time for time in (self.at, self.every, 0.0) if time is not None][:1]

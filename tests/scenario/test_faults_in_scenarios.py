@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.approaches import APPROACHES
 from harness.faults import FAULTS
 from harness.scenario.loading import parse_scenario
 from harness.scenario.model import Catalog, Scenario
+from harness.scenario.overrides import with_overrides
 from harness.scenario.problem import ScenarioError
 from harness.scenario.schema import scenario_schema
 from harness.verdict.measures import MEASURES
@@ -99,17 +102,75 @@ WRONG = [
     ("coordinator-outage: {at: 5s}", "coordinator-outage.for: missing"),
     (
         "coordinator-pause: {at: 5s, for: 1s, nodes: most}",
-        "coordinator-pause.nodes: must be 'all' or 'leader', not 'most'",
+        "coordinator-pause.nodes: must be 'all' or 'leader', or how many, 1 or more, not 'most'",
+    ),
+    (
+        "coordinator-outage: {at: 5s, for: 1s, nodes: 0}",
+        "coordinator-outage.nodes: must be 'all' or 'leader', or how many, 1 or more, not 0",
     ),
     (
         "failing-job: {at: 5s, job: billing}",
         "failing-job.job: the scenario has no job 'billing'; known: report",
     ),
-    ("failing-job: {at: 5s, share: 2}", "failing-job.share: must be at most 1"),
+    ("failing-job: {at: 5s, share: 2}", "failing-job.share: must be at most 1 (100%), not 2"),
+    ("failing-job: {at: 5s, share: 0%}", "failing-job.share: must be more than 0, not 0%"),
+    (
+        "loss: {target: all, at: 5s, share: 100%}",
+        "loss.share: must be less than 1 (100%), not 100%",
+    ),
+    (
+        "loss: {target: all, at: 5s, share: some}",
+        "loss.share: must be a share such as 0.3 or 30%, not 'some'",
+    ),
+    (
+        "clock-skew: {target: all, at: 5s, drift: -100%}",
+        "clock-skew.drift: must be more than -1 (-100%), not -100%",
+    ),
+    (
+        "clock-skew: {target: all, at: 5s, jump: 1h}",
+        "clock-skew.jump: sets it wrong by 1h: must be less than the duration, 30s",
+    ),
+    (
+        "clock-skew: {target: all, at: 5s, jump: -30s, for: 1s}",
+        "clock-skew.jump: sets it wrong by 30s: must be less than the duration, 30s",
+    ),
+    (
+        "clock-skew: {target: all, at: 5s, drift: 3, for: 10s}",
+        "clock-skew.drift: sets it wrong by 30s: must be less than the duration, 30s",
+    ),
+    (
+        "clock-skew: {target: all, at: 5s, drift: 100%}",
+        "clock-skew.drift: sets it wrong by 30s: must be less than the duration, 30s",
+    ),
     ("clock-skew: {target: all, at: 5s}", "clock-skew: give a 'jump', a 'drift', or both"),
     (
         "load-spike: {at: 40s, jobs: 1, every: 1s, for: 5s}",
         "load-spike: would never happen within 30s",
+    ),
+    (
+        "load-spike: {at: 5s, jobs: 1, every: 1s, for: 5s, name: a b}",
+        "load-spike.name: must be made of letters, 0-9, - and _, not 'a b'",
+    ),
+    (
+        "load-spike: {when: {kind: run.started}, jobs: 1, every: 1s, for: 5s}",
+        "load-spike: give 'at', not 'when': its jobs must be known before the trial",
+    ),
+    (
+        "crash: {when: {kind: coordinator.calls}}",
+        "crash.when.kind: a fault cannot wait for coordinator.calls: workers report their calls",
+    ),
+    (
+        "crash: {when: {kind: trial.ended}}",
+        "crash.when.kind: a fault cannot wait for trial.ended: nothing can follow it",
+    ),
+    (
+        "crash: {when: {kind: run.started, operation: get}}",
+        "crash.when: a run.started is about no operation",
+    ),
+    ("crash: {when: {kind: worker.ready, job: report}}", "crash.when: a worker.ready is about no"),
+    (
+        "crash: {target: all, when: {kind: fault.failed, worker: worker-1}}",
+        "crash.when: a fault.failed is about no worker",
     ),
 ]
 
@@ -120,6 +181,86 @@ def test_what_is_wrong_is_said(fault: str, message: str) -> None:
         scenario(fault)
     (problem,) = caught.value.problems
     assert f"faults[0].{message}" in str(problem)
+
+
+CRASH = "crash: {target: random, every: 10s}"
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "{kind: fault.injected, fault: crash#2}",
+        "{kind: fault.injected, fault: crash, nth: 2}",
+        "{kind: fault.failed}",
+    ],
+)
+def test_a_fault_may_wait_for_another(when: str) -> None:
+    assert len(scenario(CRASH, f"pause: {{target: all, for: 1s, when: {when}}}").faults) == 2
+
+
+def test_faults_may_wait_for_each_other_in_turn() -> None:
+    after = "crash: {when: {kind: fault.healed, fault: pause#2}}"
+    assert scenario(
+        after,
+        "pause: {target: random, at: 5s, for: 1s}",
+        "pause: {for: 1s, when: {kind: fault.injected, fault: pause}}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("when", "message"),
+    [
+        ("{kind: fault.injected, fault: crash#3}", "there will be no 'crash#3', only crash#1 to"),
+        ("{kind: fault.injected, fault: crash#x}", "there will be no 'crash#x', only crash#1 to"),
+        ("{kind: fault.injected, fault: pause#1}", "waits for itself"),
+        ("{kind: fault.injected, fault: pause}", "waits for itself"),
+        ("{kind: fault.injected, nth: 3}", "waits for fault.injected number 3, and no more than 2"),
+        ("{kind: fault.injected, fault: crash#1, nth: 2}", "waits for fault.injected number 2"),
+        ("{kind: fault.healed}", "waits for itself"),
+        ("{kind: fault.healed, fault: crash}", "waits for a fault.healed that cannot come"),
+    ],
+)
+def test_what_never_comes_of_a_fault_is_not_waited_for(when: str, message: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        scenario(CRASH, f"pause: {{target: all, for: 1s, when: {when}}}")
+    (problem,) = caught.value.problems
+    assert message in str(problem)
+    assert "faults[1].pause.when" in str(problem)
+
+
+def test_faults_that_wait_for_each_other_never_come() -> None:
+    crash = "crash: {when: {kind: fault.injected, fault: pause}}"
+    pause = "pause: {for: 1s, when: {kind: fault.injected, fault: crash}}"
+    with pytest.raises(ScenarioError) as caught:
+        scenario(crash, pause)
+    assert len(caught.value.problems) == 2
+
+
+def test_another_duration_may_leave_no_room_for_what_a_fault_does() -> None:
+    found = scenario("clock-skew: {target: all, at: 1s, jump: 10s}", CRASH)
+    with pytest.raises(ScenarioError) as caught:
+        with_overrides(found, CATALOG, duration=10.0)
+    assert "never happen" in str(caught.value)
+    skewed = replace(found, faults=found.faults[:1])
+    with pytest.raises(ScenarioError) as caught:
+        with_overrides(skewed, CATALOG, duration=10.0)
+    assert "--duration: faults[0].clock-skew.jump: sets it wrong by 10s" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fault", "field", "share"),
+    [
+        ("failing-job: {at: 5s, share: 30%}", "share", 0.3),
+        ("failing-job: {at: 5s, share: 100%}", "share", 1.0),
+        ("failing-job: {at: 5s, share: 1}", "share", 1.0),
+        ("loss: {target: all, at: 5s, share: 0.1 %}", "share", 0.001),
+        ("clock-skew: {target: all, at: 5s, drift: 2%}", "drift", 0.02),
+        ("clock-skew: {target: all, at: 5s, drift: -2.5%}", "drift", -0.025),
+    ],
+)
+def test_a_share_is_a_number_or_a_percentage(fault: str, field: str, share: float) -> None:
+    (choice,) = scenario(fault).faults
+    assert getattr(choice.params, field) == share
 
 
 def test_the_jobs_of_a_spike_are_the_scenarios_too() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.app import CATALOG
+from harness.faults import FAULTS
 from harness.scenario.loading import load_scenario
 from harness.scenario.model import Job, LogNormal
 from harness.scenario.target import Form
@@ -43,3 +44,8 @@ def _is_in_a_run(job: Job, at: float) -> bool:
     """Whether it is due well before, and will not be over yet."""
     takes = job.takes.median / 2 if isinstance(job.takes, LogNormal) else job.takes
     return 0.04 < (at - job.first) % job.every < 0.8 * takes
+
+
+def test_every_fault_has_a_scenario_that_uses_it() -> None:
+    used = {choice.type for path in LIBRARY for choice in load_scenario(path, CATALOG).faults}
+    assert used == FAULTS.keys()

@@ -333,8 +333,7 @@ jobs: [{name: report, every: 1s}]
 faults: [{pause: {target: running, for: 1s, at: 10s}}]
 """
     assert problems(text) == [
-        "4: faults[0].pause: would never happen within 10s"
-        " (a repeated fault leaves one more period to recover in)"
+        "4: faults[0].pause: would never happen within 10s",
     ]
 
 
@@ -371,7 +370,9 @@ def test_a_job_may_end_before_the_scenario_does(parse: Parse) -> None:
         ("retry: {attempts: 2.5}", "3: retry.attempts: must be a whole number, not 2.5"),
         ("retry: {factor: 0.5}", "3: retry: factor must be 1 or more, not 0.5"),
         ("retry: {factor: .inf}", "3: retry: factor must be 1 or more, not inf"),
-        ("retry: {jitter: 2}", "3: retry: jitter must be a share from 0 to 1, not 2"),
+        ("retry: {jitter: 2}", "3: retry.jitter: must be at most 1 (100%), not 2"),
+        ("retry: {jitter: -1%}", "3: retry.jitter: must be at least 0, not -1%"),
+        ("retry: {jitter: half}", "3: retry.jitter: must be a share such as 0.3 or 30%, not 'half"),
         ("retry: {backoff: 1}", "3: retry.backoff: must be a duration, and 1 has no unit"),
         ("retry: {attempt: 2}", "3: retry.attempt: unknown key; did you mean 'attempts'?"),
         ("retry: 3", "3: retry: must be a mapping such as {key: value}, not 3"),
@@ -382,6 +383,10 @@ def test_a_job_may_end_before_the_scenario_does(parse: Parse) -> None:
         ("coordinators: {redis: 3}", "3: coordinators.redis: must be a mapping"),
         ("coordinators: {redis: {replicas: 4}}", "3: coordinators.redis.replicas: must be 0 to 3"),
         ("coordinators: {redis: {replica: 1}}", "3: coordinators.redis.replica: unknown key; did"),
+        (
+            "coordinators: {zookeeper: {foo: 1}}",
+            "3: coordinators.zookeeper.foo: unknown key; known: nodes",
+        ),
         (
             "coordinators: {redis: {nodes: 3}}",
             "3: coordinators.redis.nodes: redis cannot have this: an approach that needs indepen",
@@ -449,6 +454,17 @@ def test_what_is_said_beside_the_parameters_of_an_approach(parse: Parse) -> None
     assert others.params.ttl == 3.0
 
 
+def test_an_approach_may_have_no_retry_and_no_circuit_breaker(parse: Parse) -> None:
+    scenario = parse(
+        SMALL + "retry: {attempts: 2}\ncircuit_breaker: {failures: 1}\n"
+        "approaches: [redis-lock: {retry: null, circuit_breaker: }, uncoordinated]"
+    )
+    without, plain = scenario.approaches
+    assert scenario.retry_of(without) is scenario.circuit_breaker_of(without) is None
+    assert scenario.retry_of(plain) == Retry(attempts=2)
+    assert scenario.circuit_breaker_of(plain) == CircuitBreaker(failures=1)
+
+
 def test_the_others_of_a_mix_may_be_a_name_alone(parse: Parse) -> None:
     [choice] = parse(
         SMALL + "approaches: [rollout: {approach: redis-lock, others: uncoordinated}]"
@@ -462,7 +478,7 @@ def test_the_others_of_a_mix_may_be_a_name_alone(parse: Parse) -> None:
     ("aside", "problem"),
     [
         ("retry: {attempts: 0}", "retry: attempts must be 1 or more, not 0"),
-        ("retry: ", "retry: must be a mapping such as {key: value}, not nothing"),
+        ("retry: 3", "retry: must be a mapping such as {key: value}, not 3"),
         ("retri: {}", "retri: unknown key; did you mean 'retry'?"),
         ("circuit_breaker: 3", "circuit_breaker: must be a mapping such as {key: value}, not 3"),
         ("others: redis-lok", "others: unknown approach 'redis-lok'; did you mean 'redis-lock'?"),

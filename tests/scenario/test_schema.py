@@ -92,11 +92,19 @@ ACCEPTED = {
     "more than one server": (
         "coordinators: {redis: {replicas: 3, persistent: true}, zookeeper: {nodes: 5}}\n"
     ),
+    "nothing about failures of an approach": (
+        "approaches:\n  - redis-lock: {retry: , circuit_breaker: null}\n"
+    ),
     "aside": "approaches:\n  - redis-lock: {retry: {}, circuit_breaker: {}, others: redis-lock}\n",
     "a mix": (
         "approaches:\n"
         "  - rollout: {approach: redis-lock, others: {zookeeper-lock: {session_timeout: 3s}}}\n"
         "  - redis-lock: {others: {redis-watchdog: }}\n"
+    ),
+    "parts of a whole": (
+        "retry: {jitter: 20%}\nfaults:\n  - failing-job: {at: 1s, share: 30%}\n"
+        "  - clock-skew: {target: all, at: 1s, drift: ' -0.5 % '}\n"
+        "  - loss: {target: all, at: 1s, share: 0.3}\n"
     ),
     "a share": "faults:\n  - pause: {target: ' 50 % ', at: 1 s, for: 0s, every: 2.5s}\n",
 }
@@ -135,6 +143,16 @@ BROKEN = {
     "no attempt": "retry: {attempts: 0}\n",
     "shorter and shorter": "retry: {factor: 0.5}\n",
     "more than all": "retry: {jitter: 1.1}\n",
+    "a share in words": "retry: {jitter: half}\n",
+    "less than nothing": "retry: {jitter: -1%}\n",
+    "all of it": "faults:\n  - loss: {target: all, at: 1s, share: 1}\n",
+    "none of it": "faults:\n  - failing-job: {at: 1s, share: 0}\n",
+    "too slow": "faults:\n  - clock-skew: {target: all, at: 1s, drift: -1}\n",
+    "a name that no job may have": (
+        "faults:\n  - load-spike: {at: 1s, jobs: 1, every: 1s, for: 5s, name: a b}\n"
+    ),
+    "no node": "faults:\n  - coordinator-outage: {at: 1s, for: 1s, nodes: 0}\n",
+    "waiting for calls": "faults:\n  - crash: {when: {kind: coordinator.calls}}\n",
     "retry with an unknown key": "retry: {attempt: 2}\n",
     "no failure": "circuit_breaker: {failures: 0}\n",
     "unknown coordinator": "coordinators: {etcd: {}}\n",
@@ -142,7 +160,6 @@ BROKEN = {
     "too many replicas": "coordinators: {redis: {replicas: 4}}\n",
     "nodes of postgres": "coordinators: {postgres: {nodes: 1}}\n",
     "replicas of zookeeper": "coordinators: {zookeeper: {replicas: 0}}\n",
-    "retry of an approach that is null": "approaches:\n  - redis-lock: {retry: }\n",
     "unknown others": "approaches:\n  - redis-lock: {others: redis-lok}\n",
     "a parameter that the others do not have": (
         "approaches:\n  - redis-lock: {others: {uncoordinated: {ttl: 1s}}}\n"
@@ -279,7 +296,7 @@ def _scenarios() -> st.SearchStrategy[dict[str, Any]]:
             "backoff": duration,
             "factor": st.sampled_from([1, 1.5, 2, 0]),
             "longest": duration,
-            "jitter": st.sampled_from([0, 0.5, 1, 2]),
+            "jitter": st.sampled_from([0, 0.5, 1, 2, "20%"]),
         },
     )
     breaker = st.fixed_dictionaries(
@@ -292,8 +309,8 @@ def _scenarios() -> st.SearchStrategy[dict[str, Any]]:
             "key": st.sampled_from(["job", "run"]),
             "approach": st.sampled_from(sorted(CATALOG.approaches)),
             "sink": st.sampled_from(["none", "dedup", None]),
-            "retry": retry,
-            "circuit_breaker": breaker,
+            "retry": retry | st.none(),
+            "circuit_breaker": breaker | st.none(),
             "others": st.sampled_from([*CATALOG.approaches, {"redis-lock": {"ttl": "1s"}}, None]),
         },
     )

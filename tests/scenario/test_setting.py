@@ -29,6 +29,18 @@ def test_what_is_not_used_is_left_out(parse: Callable[[str], Scenario]) -> None:
     assert said["jobs"] == [{"name": "report", "every": 1.0, "first": 1.0, "takes": 0.0}]
 
 
+@pytest.mark.parametrize(
+    "made_of", ["{redis: {}}", "{zookeeper: {nodes: 1}, redis: {replicas: 0}}"]
+)
+def test_one_server_is_what_there_is_anyway(parse: Callable[[str], Scenario], made_of: str) -> None:
+    assert setting(parse(f"{SMALL}coordinators: {made_of}\n")) == setting(parse(SMALL))
+
+
+def test_a_share_is_the_same_however_it_is_written(parse: Callable[[str], Scenario]) -> None:
+    one, other = (parse(f"{SMALL}retry: {{jitter: {share}}}\n") for share in ("0.07", "7%"))
+    assert setting(one) == setting(other)
+
+
 def test_what_is_used_is_there_with_its_defaults(parse: Callable[[str], Scenario]) -> None:
     said = setting(
         parse(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.scenario.model import Catalog, CircuitBreaker, LogNormal, Retry
+from harness.scenario.model import Catalog, CircuitBreaker, Layout, LogNormal, Retry
 from harness.scenario.problem import ScenarioError
 from harness.scenario.variation import MOST_POINTS, Parameter, Point, vary
 
@@ -106,7 +106,7 @@ def test_what_is_done_about_failures_is_varied_for_all_or_for_one(points: Vary) 
 
 def test_what_coordinators_are_made_of_and_when_a_job_ends_is_varied(points: Vary) -> None:
     found = points("coordinators.redis.replicas=0,1", "report.until=4s,5s")
-    made = [(point.scenario.coordinators["redis"].replicas, point) for point in found]
+    made = [(point.scenario.coordinators.get("redis", Layout()).replicas, point) for point in found]
     assert [(count, point.scenario.jobs[0].until) for count, point in made] == [
         (0, 4.0),
         (0, 5.0),

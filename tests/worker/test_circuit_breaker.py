@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable
 import pytest
 
 from harness.coordinators.errors import CoordinatorError, Indeterminate, Unavailable
+from harness.coordinators.giving_up import gives_up
 from harness.coordinators.zookeeper.port import NodeExists
 from harness.scenario.model import CircuitBreaker
 from tests.service import Service
@@ -46,6 +47,10 @@ class Port:
         if self.error is not None:
             raise self.error
         return what * (1 + twice)
+
+    @gives_up
+    async def unlock(self) -> str:
+        return await self.ask("unlock")
 
     @property
     def part(self) -> Part:
@@ -175,6 +180,49 @@ async def test_a_call_that_was_cancelled_leaves_room_for_the_next() -> None:
     assert world.story() == [("circuit.opened", 0.0)]
     world.real.takes = 0.0
     assert not await refused(world.port.ask())
+
+
+async def test_a_trial_that_waits_for_long_keeps_nobody_from_asking() -> None:
+    world = World()
+    await world.failures(3)
+    world.real.error, world.real.takes = None, 10.0
+    await world.service.at(2.1)
+    waiting = asyncio.create_task(world.port.ask("lock"))
+    await world.service.at(4.0)
+    assert await refused(world.port.ask())
+    # Another one for each time that it was to be open.
+    await world.service.at(4.2)
+    world.real.takes = 0.0
+    assert await world.port.ask("a") == "a"
+    assert world.story() == [("circuit.opened", 0.0), ("circuit.closed", 4.2)]
+    await world.failures(3)
+    world.real.error = None
+    # What was tried at an earlier opening does not end this one.
+    assert await waiting == "lock"
+    assert [kind for kind, _ in world.story()][2:] == ["circuit.opened"]
+
+
+async def test_what_gives_something_up_is_never_refused() -> None:
+    world = World()
+    await world.failures(3)
+    with pytest.raises(Unavailable, match="gone"):
+        await world.port.unlock()
+    world.real.error = None
+    assert await world.port.unlock() == "unlock"
+    # That neither closes it nor keeps it open.
+    assert await refused(world.port.ask())
+    await world.service.at(2.1)
+    assert await world.port.unlock() == "unlock"
+    assert world.story() == [("circuit.opened", 0.0), ("circuit.closed", 2.1)]
+
+
+async def test_who_gives_something_up_does_not_wait_for_a_trial() -> None:
+    world = World()
+    await world.failures(3)
+    world.real.error, world.real.takes = None, 0.5
+    await world.service.at(2.1)
+    calls = [world.port.ask("tried"), world.port.unlock(), world.port.ask("late")]
+    assert await asyncio.gather(*map(refused, calls)) == [False, False, True]
 
 
 async def test_what_was_under_way_when_it_opened_changes_nothing() -> None:

@@ -178,8 +178,8 @@ async def test_a_job_that_is_over_is_due_no_more_and_the_instance_stays() -> Non
 async def test_a_clock_that_drifts_reaches_due_times_in_its_own_time() -> None:
     service = Service()
     fast, slow = service.worker(name="worker-1"), service.worker(name="worker-2")
-    fast.clock.skew(0.0, 0.25)
-    slow.clock.skew(0.0, -0.5)
+    fast.clock.skew("fault", 0.0, 0.25)
+    slow.clock.skew("fault", 0.0, -0.5)
     noticed = await asyncio.gather(collect(service, fast, 4.5), collect(service, slow, 4.5))
     assert noticed[0] == [(0.8, 1.0), (1.6, 2.0), (2.4, 3.0), (3.2, 4.0), (4.0, 5.0)]
     assert noticed[1] == [(2.0, 1.0), (4.0, 2.0)]
@@ -187,7 +187,7 @@ async def test_a_clock_that_drifts_reaches_due_times_in_its_own_time() -> None:
 
 async def jump(service: Service, worker: Worker[None], at: float, by: float) -> None:
     await service.at(at)
-    worker.clock.skew(by, 0.0)
+    worker.clock.skew("fault", by, 0.0)
 
 
 async def test_a_timer_is_not_moved_by_a_jump_forward_and_what_was_jumped_over_comes_late() -> None:
@@ -220,6 +220,6 @@ async def test_a_jump_backwards_lets_it_wait_longer_and_nothing_comes_twice() ->
 async def test_a_clock_set_right_again_goes_on_as_the_others() -> None:
     service = Service()
     worker = service.worker()
-    worker.clock.skew(-0.5, 0.0)
-    asyncio.get_running_loop().call_later(1.75, worker.clock.unskew)
+    worker.clock.skew("fault", -0.5, 0.0)
+    asyncio.get_running_loop().call_later(1.75, worker.clock.unskew, "fault")
     assert await collect(service, worker, 3.5) == [(1.5, 1.0), (2.5, 2.0), (3.0, 3.0)]

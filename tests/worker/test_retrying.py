@@ -40,7 +40,7 @@ def test_jitter_shortens_each_wait_by_up_to_its_share(seed: int, jitter: float) 
 async def test_a_failed_run_is_tried_again_after_longer_and_longer_waits() -> None:
     service = Service()
     worker = service.worker(retry=STEADY)
-    worker.fail_runs(1.0, None)
+    worker.fail_runs("fault", 1.0, None)
     assert not await worker.execute(DUE)
     assert service.story() == ["run.started", "run.failed"] * 4
     assert {event.error for event in service.seen("run.failed")} == {"job failed"}
@@ -55,7 +55,7 @@ async def test_a_failed_run_is_tried_again_after_longer_and_longer_waits() -> No
 async def test_without_a_policy_a_failed_run_is_the_only_one() -> None:
     service = Service()
     worker = service.worker()
-    worker.fail_runs(1.0)
+    worker.fail_runs("fault", 1.0)
     assert not await worker.execute(DUE)
     assert service.story() == ["run.started", "run.failed"]
 
@@ -63,8 +63,8 @@ async def test_without_a_policy_a_failed_run_is_the_only_one() -> None:
 async def test_the_first_run_that_completes_is_the_last() -> None:
     service = Service()
     worker = service.worker(retry=STEADY)
-    worker.fail_runs(1.0)
-    asyncio.get_running_loop().call_later(0.4, worker.fail_runs, 0.0)
+    worker.fail_runs("fault", 1.0)
+    asyncio.get_running_loop().call_later(0.4, worker.pass_runs, "fault")
     assert await worker.execute(DUE)
     assert service.story() == [
         "run.started",
@@ -81,7 +81,7 @@ async def test_which_attempts_fail_is_the_same_for_every_worker() -> None:
     for name in ("worker-1", "worker-2"):
         service = Service()
         worker = service.worker(name=name, retry=Retry(attempts=3, backoff=0.0))
-        worker.fail_runs(0.5)
+        worker.fail_runs("fault", 0.5)
         for count in range(40):
             await worker.execute(Due("report", float(count)))
         stories.append([(event.kind, event.due) for event in service.events])
@@ -94,18 +94,46 @@ async def test_which_attempts_fail_is_the_same_for_every_worker() -> None:
 async def test_only_the_named_job_fails() -> None:
     service = Service(JOB, Job("billing", every=1.0, first=1.0))
     worker = service.worker()
-    worker.fail_runs(1.0, "billing")
+    worker.fail_runs("fault", 1.0, "billing")
     assert await worker.execute(DUE)
     assert not await worker.execute(Due("billing", 1.0))
-    worker.fail_runs(0.0, "billing")
+    worker.pass_runs("fault")
     assert await worker.execute(Due("billing", 2.0))
+
+
+async def test_a_run_fails_if_anybody_says_so_and_passes_once_nobody_does() -> None:
+    service = Service(JOB, Job("billing", every=1.0, first=1.0))
+    worker = service.worker()
+    worker.fail_runs("all", 1.0)
+    worker.fail_runs("one job", 1.0, "report")
+    worker.fail_runs("some", 1e-9)
+    worker.pass_runs("some")
+    assert not await worker.execute(DUE)
+    worker.pass_runs("all")
+    assert not await worker.execute(DUE)
+    assert await worker.execute(Due("billing", 1.0))
+    worker.pass_runs("one job")
+    assert await worker.execute(DUE)
+
+
+async def test_of_two_shares_the_greater_one_fails() -> None:
+    failed = []
+    for shares in ([0.6], [0.3, 0.6]):
+        service = Service()
+        worker = service.worker()
+        for share in shares:
+            worker.fail_runs(f"{share:g} of them", share)
+        for count in range(40):
+            await worker.execute(Due("report", float(count)))
+        failed.append([event.due for event in service.seen("run.failed")])
+    assert failed[0] == failed[1]
 
 
 async def test_waits_are_each_workers_own_and_the_same_again() -> None:
     async def starts(name: str) -> list[float]:
         service = Service()
         worker = service.worker(name=name, retry=Retry(attempts=4))
-        worker.fail_runs(1.0)
+        worker.fail_runs("fault", 1.0)
         await worker.execute(DUE)
         return [event.at for event in service.seen("run.started")]
 
@@ -117,7 +145,7 @@ async def test_waits_are_each_workers_own_and_the_same_again() -> None:
 async def test_a_lease_known_to_be_lost_ends_the_wait_and_the_trying() -> None:
     service = Service()
     worker = service.worker(retry=Retry(attempts=3, backoff=5.0, jitter=0.0))
-    worker.fail_runs(1.0)
+    worker.fail_runs("fault", 1.0)
     lease = worker.lease("report", due=DUE)
     asyncio.get_running_loop().call_later(1.0, worker.lost, lease)
     assert not await worker.execute(DUE, lease)
@@ -137,7 +165,7 @@ async def test_a_run_that_gave_up_its_lease_is_not_tried_again() -> None:
 async def test_an_instance_asked_to_stop_does_not_try_again() -> None:
     service = Service()
     worker = service.worker(retry=Retry(attempts=3, backoff=5.0))
-    worker.fail_runs(1.0)
+    worker.fail_runs("fault", 1.0)
     asyncio.get_running_loop().call_later(1.0, worker.stop)
     assert not await worker.execute(DUE)
     assert service.story() == ["run.started", "run.failed", "worker.stopping"]
@@ -147,7 +175,7 @@ async def test_an_instance_asked_to_stop_does_not_try_again() -> None:
 async def test_a_job_that_waits_for_its_next_attempt_is_in_progress() -> None:
     service = Service()
     worker = service.worker(retry=Retry(attempts=2, backoff=2.0, jitter=0.0))
-    worker.fail_runs(1.0)
+    worker.fail_runs("fault", 1.0)
     running = asyncio.create_task(worker.execute(Due("report", 0.0)))
     asyncio.get_running_loop().call_later(3.5, worker.stop)
     assert [due.at async for due in worker.due_runs()] == [3.0]
@@ -161,7 +189,7 @@ async def test_a_job_that_waits_for_its_next_attempt_is_in_progress() -> None:
 async def test_a_wait_that_is_cancelled_leaves_nothing_in_progress() -> None:
     service = Service()
     worker = service.worker(retry=Retry(attempts=2, backoff=5.0))
-    worker.fail_runs(1.0)
+    worker.fail_runs("fault", 1.0)
     running = asyncio.create_task(worker.execute(DUE))
     await service.at(1.0)
     running.cancel()

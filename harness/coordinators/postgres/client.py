@@ -12,6 +12,7 @@ from psycopg import AsyncCursor
 
 from harness.coordinators.calls import CallLog, reported
 from harness.coordinators.errors import Indeterminate, Unavailable
+from harness.coordinators.giving_up import gives_up
 from harness.coordinators.postgres.connection import Broken, Connection, Ended
 from harness.coordinators.postgres.leader_row.client import LeaderRowClient
 from harness.coordinators.postgres.port import AdvisoryLock, Claim
@@ -97,6 +98,7 @@ class PostgresClient:
                 row = await cursor.fetchone()
                 return AdvisoryLock(name, session.pid) if row and row[0] else None
 
+    @gives_up
     async def advisory_unlock(self, lock: AdvisoryLock) -> bool:
         """pg_advisory_unlock. False where that session has ended, and the lock with it."""
         deadline = self._deadline()
@@ -167,6 +169,7 @@ class PostgresClient:
                 self.transactions.keep(claim, connection)
                 return claim
 
+    @gives_up
     async def complete(self, claim: Claim) -> bool:
         """Mark the claimed run as done and commit. False where its session has ended before."""
         deadline = self._deadline()
@@ -187,6 +190,7 @@ class PostgresClient:
                     return False
                 return True
 
+    @gives_up
     async def give_back(self, claim: Claim) -> None:
         """Roll back: the run is open for others again."""
         deadline = self._deadline()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from harness.coordinators.giving_up import gives_up
 from harness.coordinators.postgres.leader_row.port import LeaderRow
 from harness.coordinators.postgres.quartz.port import QuartzPort
 from harness.coordinators.postgres.row_lock.port import RowLocks
@@ -58,6 +59,7 @@ class PostgresPort(Protocol):
         """pg_try_advisory_lock on the worker's session; None where another session holds it."""
         ...
 
+    @gives_up
     async def advisory_unlock(self, lock: AdvisoryLock) -> bool:
         """pg_advisory_unlock. False where that session has ended, and the lock with it."""
         ...
@@ -73,10 +75,12 @@ class PostgresPort(Protocol):
         """
         ...
 
+    @gives_up
     async def complete(self, claim: Claim) -> bool:
         """Mark the claimed run as done and commit. False where its session has ended before."""
         ...
 
+    @gives_up
     async def give_back(self, claim: Claim) -> None:
         """Roll back: the run is open for others again."""
         ...

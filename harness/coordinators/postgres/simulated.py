@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from harness.coordinators.calls import CallLog
 from harness.coordinators.errors import Indeterminate, Unavailable
+from harness.coordinators.giving_up import gives_up
 from harness.coordinators.postgres.leader_row.simulated import SimulatedLeaderRow
 from harness.coordinators.postgres.port import AdvisoryLock, Claim
 from harness.coordinators.postgres.quartz.simulated import SimulatedQuartz
@@ -99,6 +100,7 @@ class SimulatedPostgresClient:
             finally:
                 self._turn.pass_on()
 
+    @gives_up
     async def advisory_unlock(self, lock: AdvisoryLock) -> bool:
         """pg_advisory_unlock. False where that session has ended, and the lock with it."""
         with self.operation("advisory_unlock") as operation:
@@ -176,6 +178,7 @@ class SimulatedPostgresClient:
             self.transactions.keep(claim, wire)
             return claim
 
+    @gives_up
     async def complete(self, claim: Claim) -> bool:
         """Mark the claimed run as done and commit. False where its session has ended before."""
         with self.operation("complete") as operation:
@@ -199,6 +202,7 @@ class SimulatedPostgresClient:
             self.transactions.put_back(wire)
             return True
 
+    @gives_up
     async def give_back(self, claim: Claim) -> None:
         """Roll back: the run is open for others again."""
         with self.operation("give_back") as operation:

@@ -13,6 +13,7 @@ from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, 
 
 from harness.coordinators.calls import CallLog, reported
 from harness.coordinators.errors import Indeterminate, Unavailable, in_one_line
+from harness.coordinators.giving_up import gives_up
 from harness.coordinators.redis.channels.client import ClientChannels
 from harness.coordinators.redis.expiry import milliseconds
 from harness.coordinators.redis.nodes import RedisNodes, answering
@@ -139,10 +140,12 @@ class RedisClient:
         command = ("SET", self.key(key), value, "NX", "PX", milliseconds(ttl))
         return await self.ask("set_if_absent", *command) is not None
 
+    @gives_up
     async def delete(self, key: str) -> bool:
         """DEL key, whatever its value. True where there was one."""
         return bool(await self.ask("delete", "DEL", self.key(key)))
 
+    @gives_up
     async def delete_if_equal(self, key: str, value: str) -> bool:
         """Delete the key if it holds `value`, in one step (Lua). True where it did."""
         command = ("EVAL", DELETE_IF_EQUAL, 1, self.key(key), value)

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from harness.coordinators.giving_up import gives_up
 from harness.coordinators.redis.channels.port import RedisChannels
 from harness.coordinators.redis.streams.port import RedisStreams
 
@@ -17,10 +18,12 @@ class RedisPort(Protocol):
         """SET key value NX PX ttl. True where the key was set."""
         ...
 
+    @gives_up
     async def delete(self, key: str) -> bool:
         """DEL key, whatever its value. True where there was one."""
         ...
 
+    @gives_up
     async def delete_if_equal(self, key: str, value: str) -> bool:
         """Delete the key if it holds `value`, in one step (Lua). True where it did."""
         ...

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.coordinators.calls import CallLog, reported
 from harness.coordinators.errors import Indeterminate, Unavailable
+from harness.coordinators.giving_up import gives_up
 from harness.coordinators.redis.channels.simulated import SimulatedChannels
 from harness.coordinators.redis.expiry import milliseconds
 from harness.coordinators.redis.nodes import RedisNodes, answering
@@ -114,11 +115,13 @@ class SimulatedRedisClient:
         was_set: bool = await self.ask("set_if_absent", command, key, value, milliseconds(ttl))
         return was_set
 
+    @gives_up
     async def delete(self, key: str) -> bool:
         """DEL key, whatever its value. True where there was one."""
         deleted: bool = await self.ask("delete", self.server.delete, key)
         return deleted
 
+    @gives_up
     async def delete_if_equal(self, key: str, value: str) -> bool:
         """Delete the key if it holds `value`, in one step. True where it did."""
         command = self.server.delete_if_equal

@@ -21,6 +21,7 @@ from kazoo.exceptions import (
 
 from harness.coordinators.calls import CallLog, reported
 from harness.coordinators.errors import Indeterminate, Unavailable, in_one_line
+from harness.coordinators.giving_up import gives_up
 from harness.coordinators.zookeeper.port import Node, NodeExists, SessionState
 from harness.coordinators.zookeeper.session import Session
 
@@ -138,6 +139,7 @@ class ZooKeeperClient:
                 raise Unavailable(f"no node to create {path} below") from error
         return Node(created, value, stat.version, stat.czxid)
 
+    @gives_up
     async def delete(self, path: str) -> bool:
         """Delete a node, whatever its version. False where there was none."""
         try:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from harness.coordinators.errors import CoordinatorError
+from harness.coordinators.giving_up import gives_up
 
 
 class SessionState(StrEnum):
@@ -72,6 +73,7 @@ class ZooKeeperPort(Protocol):
         """
         ...
 
+    @gives_up
     async def delete(self, path: str) -> bool:
         """Delete a node, whatever its version. False where there was none."""
         ...

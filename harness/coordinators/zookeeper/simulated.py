@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 
 from harness.coordinators.calls import CallLog
 from harness.coordinators.errors import CoordinatorError, Indeterminate, Unavailable
+from harness.coordinators.giving_up import gives_up
 from harness.coordinators.timing import Timing
 from harness.coordinators.zookeeper.port import Node, NodeExists, SessionState
 from harness.coordinators.zookeeper.simulated_server import SimulatedZooKeeper
@@ -143,6 +144,7 @@ class SimulatedZooKeeperClient:
         node: Node = answer
         return node
 
+    @gives_up
     async def delete(self, path: str) -> bool:
         """Delete a node, whatever its version. False where there was none."""
         return await self._ask("delete", self._server.delete, path) is None

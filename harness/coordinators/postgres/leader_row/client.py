@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.coordinators.giving_up import gives_up
 from harness.coordinators.postgres.connection import Execute
 from harness.coordinators.postgres.leader_row.port import SEAT
 
@@ -50,6 +51,7 @@ class LeaderRowClient:
         row = await self._execute("leader_row.renew", RENEW, [ttl, SEAT, holder, epoch])
         return row is not None
 
+    @gives_up
     async def resign(self, holder: str) -> None:
         """Free the seat, if it is ours."""
         await self._execute("leader_row.resign", RESIGN, [SEAT, holder])

@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from harness.coordinators.giving_up import gives_up
+
 SEAT = "leader"
 """The name of the one row that there is."""
 
@@ -27,6 +29,7 @@ class LeaderRow(Protocol):
         """Keep the seat for `ttl` seconds from now. False where it is another's, or was."""
         ...
 
+    @gives_up
     async def resign(self, holder: str) -> None:
         """Free the seat, if it is ours."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, TypedDict
 
+from harness.coordinators.giving_up import gives_up
 from harness.coordinators.postgres.leader_row.port import SEAT
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class SimulatedLeaderRow:
 
         return await self._transact("leader_row.renew", work)
 
+    @gives_up
     async def resign(self, holder: str) -> None:
         """Free the seat, if it is ours."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
+from harness.coordinators.giving_up import gives_up
 from harness.coordinators.postgres.quartz.port import (
     Entry,
     EntryState,
@@ -137,6 +138,7 @@ class QuartzClient:
 
         return await self._transact("quartz.acquire_next_trigger", acquire)
 
+    @gives_up
     async def release_trigger(self, trigger: Trigger, entry: Entry) -> None:
         """Make it WAITING, and drop the entry."""
 
@@ -176,6 +178,7 @@ class QuartzClient:
 
         return await self._transact("quartz.fire_trigger", fire)
 
+    @gives_up
     async def complete_trigger(
         self, trigger: Trigger, entry: Entry, *, disallow_concurrent: bool
     ) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from harness.coordinators.giving_up import gives_up
+
 
 class TriggerState(StrEnum):
     """The state of a trigger.
@@ -110,6 +112,7 @@ class QuartzPort(Protocol):
         """`next_trigger` and `acquire_trigger` in one (acquireTriggersWithinLock). Locks."""
         ...
 
+    @gives_up
     async def release_trigger(self, trigger: Trigger, entry: Entry) -> None:
         """From ACQUIRED or BLOCKED to WAITING, entry dropped (releaseAcquiredTrigger). Locks."""
         ...
@@ -130,6 +133,7 @@ class QuartzPort(Protocol):
         """
         ...
 
+    @gives_up
     async def complete_trigger(
         self, trigger: Trigger, entry: Entry, *, disallow_concurrent: bool
     ) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
+from harness.coordinators.giving_up import gives_up
 from harness.coordinators.postgres.quartz.port import (
     Entry,
     EntryState,
@@ -142,6 +143,7 @@ class SimulatedQuartz:
 
         return await self._transact("quartz.acquire_next_trigger", acquire)
 
+    @gives_up
     async def release_trigger(self, trigger: Trigger, entry: Entry) -> None:
         """Make it WAITING, and drop the entry."""
 
@@ -188,6 +190,7 @@ class SimulatedQuartz:
 
         return await self._transact("quartz.fire_trigger", fire)
 
+    @gives_up
     async def complete_trigger(
         self, trigger: Trigger, entry: Entry, *, disallow_concurrent: bool
     ) -> bool:

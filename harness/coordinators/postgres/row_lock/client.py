@@ -9,6 +9,7 @@ from psycopg.sql import SQL, Composed, Literal
 
 from harness.coordinators.calls import CallLog, reported
 from harness.coordinators.errors import Indeterminate, Unavailable
+from harness.coordinators.giving_up import gives_up
 from harness.coordinators.postgres.connection import Broken, Connection, Ended
 from harness.coordinators.postgres.row_lock.port import RowLock
 from harness.coordinators.postgres.transactions import OpenTransactions
@@ -70,6 +71,7 @@ class RowLockClient:
                     raise Unavailable(f"not committed: {error}") from error
                 return True
 
+    @gives_up
     async def commit(self, lock: RowLock) -> bool:
         """COMMIT, and so let the row go. False where the session has ended before."""
         deadline = self._deadline()

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from harness.coordinators.giving_up import gives_up
+
 
 @dataclass(frozen=True, slots=True)
 class RowLock:
@@ -34,6 +36,7 @@ class RowLocks(Protocol):
         """
         ...
 
+    @gives_up
     async def commit(self, lock: RowLock) -> bool:
         """COMMIT, and so let the row go. False where the session has ended before."""
         ...

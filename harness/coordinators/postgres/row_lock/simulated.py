@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.coordinators.errors import Indeterminate, Unavailable
+from harness.coordinators.giving_up import gives_up
 from harness.coordinators.postgres.row_lock.port import RowLock
 from harness.coordinators.postgres.simulated_wire import Broken, Ended
 from harness.coordinators.timing import Legs
@@ -54,6 +55,7 @@ class SimulatedRowLocks:
                 raise Unavailable(f"not committed: {error}") from error
             return True
 
+    @gives_up
     async def commit(self, lock: RowLock) -> bool:
         """COMMIT, and so let the row go. False where the session has ended before."""
         client = self._client

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.coordinators.giving_up import gives_up
 from harness.coordinators.postgres.connection import Execute
 
 LOCK = """
@@ -38,6 +39,7 @@ class ShedLockClient:
         row = await self._execute("shedlock.lock", LOCK, [name, at_most_for, owner, now])
         return row is not None
 
+    @gives_up
     async def unlock(self, name: str, owner: str, at_least_for: float, now: float | None) -> bool:
         """Let it be free as of now, or `at_least_for` seconds after it was locked if later."""
         row = await self._execute("shedlock.unlock", UNLOCK, [now, at_least_for, name, owner])

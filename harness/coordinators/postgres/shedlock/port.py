@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from harness.coordinators.giving_up import gives_up
+
 
 def handle(name: str) -> str:
     """What the lock of this name is called from outside."""
@@ -15,6 +17,7 @@ class ShedLockTable(Protocol):
         """Lock it for `at_most_for` seconds, where it is new or its lock_until has passed."""
         ...
 
+    @gives_up
     async def unlock(self, name: str, owner: str, at_least_for: float, now: float | None) -> bool:
         """Let it be free as of now, or `at_least_for` seconds after it was locked if that is later.
 

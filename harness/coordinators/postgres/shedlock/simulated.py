@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, TypedDict
 
+from harness.coordinators.giving_up import gives_up
+
 if TYPE_CHECKING:
     from harness.coordinators.postgres.simulated_server import Tables
     from harness.coordinators.postgres.simulated_wire import Transact
@@ -48,6 +50,7 @@ class SimulatedShedLock:
 
         return await self._transact("shedlock.lock", work)
 
+    @gives_up
     async def unlock(self, name: str, owner: str, at_least_for: float, now: float | None) -> bool:
         """Let it be free as of now, or `at_least_for` seconds after it was locked if later."""
 

@@ -10,6 +10,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
 from harness.coordinators.errors import in_one_line
+from harness.coordinators.giving_up import gives_up
 from harness.coordinators.redis.channels.inbox import Inbox
 from harness.coordinators.redis.expiry import milliseconds
 
@@ -82,6 +83,7 @@ class ClientChannels:
         client = self._client
         return int(await client.ask("channels.publish", "PUBLISH", client.key(channel), message))
 
+    @gives_up
     async def release(self, key: str, value: str, mark: str, mark_ttl: float, channel: str) -> bool:
         """Give up a lock and tell those who wait for it, in one step (Lua)."""
         name = self._client.key

@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from harness.coordinators.giving_up import gives_up
+
 
 class Subscription(Protocol):
     """Messages of a channel from now on, over a connection of its own.
@@ -34,6 +36,7 @@ class RedisChannels(Protocol):
         """PUBLISH channel message. How many subscribers it was sent to."""
         ...
 
+    @gives_up
     async def release(self, key: str, value: str, mark: str, mark_ttl: float, channel: str) -> bool:
         """Give up a lock and tell those who wait for it, in one step (Lua).
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.coordinators.giving_up import gives_up
 from harness.coordinators.redis.channels.inbox import Inbox
 from harness.coordinators.redis.expiry import milliseconds
 from harness.simulation.network import Connection
@@ -108,6 +109,7 @@ class SimulatedChannels:
         count: int = await client.ask("channels.publish", client.server.publish, channel, message)
         return count
 
+    @gives_up
     async def release(self, key: str, value: str, mark: str, mark_ttl: float, channel: str) -> bool:
         """Give up a lock and tell those who wait for it, in one step."""
         client = self._client

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.coordinators.giving_up import gives_up
 from harness.coordinators.redis.expiry import milliseconds
 from harness.coordinators.redis.streams.port import GROUP, NOBODY, STREAM, Message
 
@@ -114,6 +115,7 @@ class ClientStreams:
         command = ("EVAL", REFRESH, 1, self._stream, GROUP, consumer, message.id)
         return bool(await self._client.ask("streams.refresh", *command))
 
+    @gives_up
     async def acknowledge(self, consumer: str, message: Message) -> bool:
         """XACK and XDEL, whoever it is pending for (Lua). True where that was us."""
         command = ("EVAL", ACKNOWLEDGE, 1, self._stream, GROUP, consumer, message.id)

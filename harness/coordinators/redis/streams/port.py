@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from harness.coordinators.giving_up import gives_up
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -43,6 +45,7 @@ class RedisStreams(Protocol):
         """
         ...
 
+    @gives_up
     async def acknowledge(self, consumer: str, message: Message) -> bool:
         """XACK and XDEL, whoever it is pending for (Lua). True where that was us."""
         ...

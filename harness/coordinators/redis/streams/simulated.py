@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from harness.coordinators.giving_up import gives_up
 from harness.coordinators.redis.expiry import milliseconds
 from harness.coordinators.redis.streams.port import NOBODY, Message
 
@@ -120,6 +121,7 @@ class SimulatedStreams:
         )
         return ours
 
+    @gives_up
     async def acknowledge(self, consumer: str, message: Message) -> bool:
         """XACK and XDEL, whoever it is pending for. True where that was us."""
         client = self._client
