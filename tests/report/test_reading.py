@@ -20,6 +20,9 @@ from harness.scenario.model import ALL, Expectation
 from harness.scenario.setting import setting
 from tests.small_scenario import choice, small
 
+# Whole reports are written.
+pytestmark = pytest.mark.commands
+
 
 class Nobody:
     def simulating(self, trials: int, processes: int) -> None: ...

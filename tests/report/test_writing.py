@@ -13,6 +13,9 @@ from harness.report.charts.all import charts
 from harness.report.model import Comparison
 from harness.report.writing import write_report
 
+# Whole reports are written.
+pytestmark = pytest.mark.commands
+
 FILES = [
     *("index.html", "metrics.txt", "results.csv", "results.json", "summary.md", "trials.jsonl"),
 ]

@@ -16,6 +16,13 @@ from harness.simulation.network import Connection, Link
 RECONNECT_DELAY = 0.1
 """Seconds between two attempts to connect, as the real client is set up."""
 
+BEHIND = 0.0008
+"""Seconds by which kazoo's thread is behind the event loop where that is first after a pause.
+
+Measured with kazoo 2.11 and Python 3.11 on two cores: from the first timer after SIGCONT until the
+loop knows that the connection is gone, 0.3 to 1.4 ms in the 12 of 32 pauses in which it came first.
+"""
+
 
 class SimulatedSession:
     """What kazoo does by itself, with the same delays. `changed` is told of each change of state.
@@ -108,12 +115,16 @@ class SimulatedSession:
 
     def _was_reset(self, connection: Connection) -> None:
         # kazoo's thread tells the event loop of it a little later. But after a pause both want the
-        # processor, and either may be first: that thread, or the timers that ran out meanwhile.
-        just_resumed = self._loop.resumed_at == self._server.kernel.now
-        if just_resumed and self._random.random() < 0.5:
+        # processor, and either may be first: that thread, or the timers that ran out meanwhile, and
+        # what they set going.
+        if self._loop.resumed_at != self._server.kernel.now:
+            self._loop.call_soon(self._gone, connection, context=self._context)
+        elif self._random.random() < 0.5:
             self._gone(connection)
         else:
-            self._loop.call_soon(self._gone, connection, context=self._context)
+            # Its heartbeat ran out as well, but is the thread's to send.
+            self._timer.cancel()
+            self._loop.call_later(BEHIND, self._gone, connection, context=self._context)
 
     def _gone(self, connection: Connection) -> None:
         if connection is self.connection:

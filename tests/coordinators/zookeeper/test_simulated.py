@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
@@ -239,9 +240,33 @@ async def test_a_worker_that_is_paused_for_too_long_learns_it_at_once(world: Wor
     worker.loop.resume()
     await asyncio.sleep(0.5)
     assert worker.states == [SUSPENDED, LOST, CONNECTED]
-    assert worker.seen[0][0] == pytest.approx(resumed)
+    assert worker.seen[0][0] == pytest.approx(resumed, abs=0.001)
     assert worker.seen[1][0] <= resumed + 0.2
     assert worker.client.session != session
+
+
+@pytest.mark.simulated
+async def test_after_a_pause_its_work_or_its_session_may_be_first(world: World) -> None:
+    first: Counter[SessionState] = Counter()
+
+    async def work(worker: Worker, until: float) -> None:
+        await asyncio.sleep(until - world.kernel.now)
+        # What was due sets something going, which sets something going.
+        for _ in range(5):
+            await asyncio.sleep(0)
+        first[worker.client.state] += 1
+
+    workers = [await world.worker(number) for number in range(60)]
+    for worker in workers:
+        worker.starts(work(worker, world.kernel.now + 1))
+        worker.loop.pause()
+    await asyncio.sleep(3)
+    for worker in workers:
+        worker.loop.resume()
+    await asyncio.sleep(0.5)
+    assert first.keys() == {CONNECTED, SUSPENDED}
+    assert 20 <= first[CONNECTED] <= 40
+    assert all(worker.states == [SUSPENDED, LOST, CONNECTED] for worker in workers)
 
 
 @pytest.mark.simulated
