@@ -124,10 +124,14 @@ def _outage(hit: Hit, job: JobLine, starts: _Line, end: float, grace: float) -> 
 
 
 def _takeover(hit: Hit, hold: Hold, grants: _Line, end: float) -> list[Sample]:
-    """No sample where the victim kept the lease for as long as it wanted, or got it again first."""
+    """No sample where the victim kept the lease for as long as it wanted, or got it again first.
+
+    Nor where the lease of a single run was given up after that run, as who is stopped does it.
+    """
     index = grants.after(hit)
     if index == len(grants.times):
-        return [_sample(hit, hold.resource, None, end)] if hit.gone else []
+        over = hold.released and hold.due is not None
+        return [_sample(hit, hold.resource, None, end)] if hit.gone and not over else []
     kept = not hit.gone and hold.released and hold.over < grants.positions[index]
     if kept or grants.workers[index] == hit.victim:
         return []

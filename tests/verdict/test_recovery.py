@@ -383,6 +383,17 @@ class TestTakeover:
         assert (sample.fault, sample.what, sample.at) == ("crash#1", "lock", 1.1)
         assert seen(verdict.takeover) == near((1.4, False))
 
+    def test_the_lease_of_a_run_that_was_finished_before_the_stop_need_not_be_taken_over(
+        self,
+    ) -> None:
+        claim = {"resource": "report/1", "job": "report", "due": 1}
+        before = lease(0.9, "granted", "w1", **claim), started(1, "w1", "1", due=1)
+        stopped = fault(1.1, "stop", "w1"), life(1.1, "stopping", "w1")
+        after = finished(1.3, "w1", "1"), lease(1.3, "released", "w1", **claim)
+        gone = life(1.4, "exited", "w1")
+        assert judged(*before, *stopped, *after, gone, well(2, 3)).takeover == ()
+        assert seen(judged(*before, *stopped, gone, well(2, 3)).takeover) == near((2.9, True))
+
     def test_another_resource_is_no_takeover(self) -> None:
         verdict = judged(
             lease(0.5, "granted", "w1"), crash(1.1), lease(2.5, "granted", "w2", "else")
