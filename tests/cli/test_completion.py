@@ -59,8 +59,8 @@ def test_without_a_scenario_they_are_all_there_are(name: str) -> None:
 
 
 def test_what_is_given_already_is_not_offered_again() -> None:
-    line = "harness run gc-pause --approach redis-lock --approach redis-"
-    assert offered(line) == {"redis-setnx", "redis-watchdog"}
+    line = "harness run gc-pause --approach zookeeper-lock --approach zookeeper-"
+    assert offered(line) == {"zookeeper-leader"}
 
 
 def test_shells_that_show_help_get_it_in_one_line_each() -> None:

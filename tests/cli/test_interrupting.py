@@ -20,6 +20,8 @@ class Interrupting:
         if name == "{module}":
             os.kill(os.getpid(), signal.SIGINT)
 
+# A shell's background jobs ignore it, and so do their children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 {before}
 sys.meta_path.insert(0, Interrupting())
 sys.argv = ["harness", "list", "faults"]
