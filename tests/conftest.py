@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -34,7 +36,24 @@ from tests.virtual_time import VirtualTimeLoop
 
 Need = Callable[[str], None]
 RunOnce = Callable[[str, str], Ran]
-LiveRuns = Mapping[str, Future[Ran]]
+
+
+@dataclass
+class LiveRuns:
+    """Runs scenarios of the library on real coordinators, shortened, in the background."""
+
+    runner: ThreadPoolExecutor
+    places: pytest.TempPathFactory
+    runs: dict[str, Future[Ran]] = field(default_factory=dict)
+
+    def of(self, scenario: str) -> Future[Ran]:
+        """The run of this scenario, begun by whoever asks first."""
+        if scenario not in self.runs:
+            place = self.places.mktemp("runs") / scenario
+            self.runs[scenario] = self.runner.submit(
+                run_scenario, scenario, place, *_shortened(scenario)
+            )
+        return self.runs[scenario]
 
 
 def pytest_asyncio_loop_factories(
@@ -45,6 +64,11 @@ def pytest_asyncio_loop_factories(
     if item.get_closest_marker("simulated"):
         return {"simulated": simulated_loop}
     return {"real": asyncio.new_event_loop}
+
+
+# A shell's background jobs ignore it, and so would all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -74,7 +98,7 @@ def need(coordinators: dict[str, Found]) -> Need:
         if name not in coordinators:
             # A variant is named for its approach.
             known = [each for each in APPROACHES if name.startswith(each)]
-            name = APPROACHES[max(known, key=len)].coordinator or ""
+            name = APPROACHES[max(known, key=len)].coordinator or "" if known else ""
         if name and coordinators[name].source is None:
             pytest.skip(f"no {name} on this machine; to get it: {coordinators[name].remedy}")
 
@@ -91,29 +115,17 @@ def run_once(live_runs: LiveRuns, tmp_path_factory: pytest.TempPathFactory) -> R
     @cache
     def run(runtime: str, scenario: str) -> Ran:
         if runtime == "process":
-            return live_runs[scenario].result()
+            return live_runs.of(scenario).result()
         return _simulated(scenario, tmp_path_factory.mktemp("runs") / f"{scenario}-sim")
 
     return run
 
 
 @pytest.fixture(scope="session")
-def live_runs(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[LiveRuns]:
-    """The live runs of all scenarios that the selected tests ask for, two at a time."""
-    wanted = [
-        mark.args[0]
-        for item in request.session.items
-        if item.get_closest_marker("live") and (mark := item.get_closest_marker("scenario"))
-    ]
+def live_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveRuns]:
+    """The live runs of scenarios that were asked for, each run once, two at a time."""
     with ThreadPoolExecutor(max_workers=2) as runner:
-        yield {
-            name: runner.submit(
-                run_scenario, name, tmp_path_factory.mktemp("runs") / name, *_shortened(name)
-            )
-            for name in dict.fromkeys(wanted)
-        }
+        yield LiveRuns(runner, tmp_path_factory)
         runner.shutdown(cancel_futures=True)
 
 

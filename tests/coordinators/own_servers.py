@@ -35,8 +35,8 @@ async def running(name: str, layout: Layout) -> AsyncIterator[Server]:
 
 
 def children() -> set[int]:
-    """The processes that descend from us and live."""
-    return {one.pid for one in psutil.Process().children(recursive=True) if is_alive(one.pid)}
+    """The processes that we started and that live; not theirs, of servers that others share."""
+    return {one.pid for one in psutil.Process().children() if is_alive(one.pid)}
 
 
 def node(server: Server, name: str) -> Node:

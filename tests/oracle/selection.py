@@ -38,7 +38,7 @@ SELECTED: Mapping[str, Selection] = {
         " postgres-advisory-lock postgres-row-lock postgres-leader postgres-queue shedlock"
         " quartz-cluster",
         "8s",
-        workers=3,
+        workers=2,
     ),
     "worker-crash": _run(
         "redis-lock redis-pubsub redis-streams zookeeper-leader consistent-hash"
