@@ -66,7 +66,7 @@ baseline: setup ## What is measured now is what `make gate` asks for from now on
 
 test: setup ## All tests that this machine can run: the fast ones first, the live ones last
 	$(FAST)
-	$(BIN)/pytest -m "browser or commands or scenarios" -n 3 --dist loadfile
+	$(BIN)/pytest -m "browser or commands or scenarios" -n auto --dist loadfile
 	$(BIN)/pytest -m live -n 3 --dist loadfile
 
 oracle: setup ## What theory says, live with every approach: half an hour
