@@ -6,19 +6,18 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 
-from harness.approaches.approach import Approach
+from harness.approaches.enqueue_and_claim import EnqueueAndClaim
 from harness.approaches.renewal import renew_until_lost
 from harness.coordinators.errors import CoordinatorError
 from harness.coordinators.redis.port import RedisPort
 from harness.coordinators.redis.streams.port import Message, handle_of
-from harness.history.kinds import OF_LEASES
 from harness.scenario.duration import PositiveSeconds
 from harness.worker.schedule import Due
 from harness.worker.worker import Lease, OnLost, Worker
 
 
 @dataclass(frozen=True, kw_only=True)
-class RedisStreams(Approach[RedisPort]):
+class RedisStreams(EnqueueAndClaim[RedisPort, Message]):
     """Every instance adds what is due to a stream, once; its consumer group shares it out.
 
     Source: Redis documentation, "Redis Streams", consumer groups. A run is added once by (job, due
@@ -39,63 +38,25 @@ class RedisStreams(Approach[RedisPort]):
 
     min_idle: PositiveSeconds = 2.0
     refresh: bool = True
-    poll: PositiveSeconds = 0.1
     remember: PositiveSeconds = 60.0
     on_lost: OnLost = "finish"
 
-    @property
-    def exclusive(self) -> bool:
-        """Each due time is claimed by itself."""
-        return False
+    async def add(self, worker: Worker[RedisPort], due: Due) -> None:
+        """XADD, in one step with the key that keeps it from being added again."""
+        await worker.port.streams.add(due.job, due.at, self.remember)
 
-    @property
-    def lease_events(self) -> frozenset[str]:
-        """A message is not asked for by name."""
-        return OF_LEASES - {"lease.requested", "lease.denied"}
-
-    async def run(self, worker: Worker[RedisPort]) -> None:
-        """Add what is due, and work."""
-        news = asyncio.Event()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._work(worker, news))
-            async for due in worker.due_runs(while_running=True):
-                tasks.create_task(self._add(worker, due, news))
-            news.set()
-
-    async def _add(self, worker: Worker[RedisPort], due: Due, news: asyncio.Event) -> None:
-        # Once by (job, due time): adding again after an unknown outcome does no harm.
-        while not worker.stopping.is_set():
-            with suppress(CoordinatorError):
-                await worker.port.streams.add(due.job, due.at, self.remember)
-                news.set()
-                return
-            await worker.sleep(self.poll)
-
-    async def _work(self, worker: Worker[RedisPort], news: asyncio.Event) -> None:
-        while not worker.stopping.is_set():
-            news.clear()
-            until = worker.clock.now() + self.min_idle
-            message = None
-            with suppress(CoordinatorError):
-                message = await self._next(worker)
-            if message is not None:
-                await self._run_claimed(worker, message, until)
-                continue
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self.poll):
-                    await news.wait()
-
-    async def _next(self, worker: Worker[RedisPort]) -> Message | None:
+    async def claim(self, worker: Worker[RedisPort]) -> Message | None:
         """A new message, or one that somebody left lying."""
         streams = worker.port.streams
         return await streams.read(worker.identity) or await streams.claim_idle(
             worker.identity, self.min_idle
         )
 
-    async def _run_claimed(self, worker: Worker[RedisPort], message: Message, until: float) -> None:
+    async def run_claimed(self, worker: Worker[RedisPort], message: Message, asked: float) -> None:
+        """Run it, and keep it from being claimed meanwhile."""
         due = Due(message.job, message.due)
         lease = worker.lease(str(due), due=due)
-        lease.until = until
+        lease.until = asked + self.min_idle
         worker.granted(lease, handle_of(message))
         refreshing = asyncio.create_task(self._keep(worker, lease, message))
         try:
